@@ -1,0 +1,43 @@
+# Two commands matter: `make run` (the whole main job on a simulated population) and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint unit docs bench lock clean
+
+help:            ## show this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+setup: $(STAMP)  ## create .venv from the lock file
+
+run: $(STAMP)    ## the whole main job on a simulated population, into out/
+	$(BIN)/ccm run
+
+test: lint unit  ## linters, types and the whole test suite
+
+lint: $(STAMP)   ## ruff, mypy, sqlfluff, lock-file check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests --processes 2 --disable-progress-bar --nocolor
+	@! grep -nE 'https?://|index-url' requirements.lock || (echo "requirements.lock names an index" && exit 1)
+
+unit: $(STAMP)   ## pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+docs: $(STAMP)   ## regenerate the data dictionary and the rule catalogue
+	$(BIN)/python -m pipelines.publish.reference_docs
+
+bench: $(STAMP)  ## time and memory of the main job at 10k and 100k people
+	$(BIN)/python benchmarks/run.py
+
+clean:           ## remove what runs leave behind (keeps .venv)
+	rm -rf out dbt_project/target dbt_project/logs
