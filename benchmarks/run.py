@@ -178,7 +178,7 @@ def summary(results: list[dict]) -> str:
         "",
         "Written by `benchmarks/run.py`. Compare ratios, not seconds.",
         "",
-        "| people x months | main job s | peak MiB | scan s | flagging pass s | job / scan | job / flagging |",
+        "| people x months | job s | peak MiB | scan s | flagging pass s | job / scan | job / flagging |",
         "|---|---|---|---|---|---|---|",
     ]
     for item in sorted(results, key=lambda one: one["people"]):
