@@ -1,0 +1,21 @@
+{# The few expressions that DuckDB and Spark write differently. Each is named for what it does. #}
+
+{# Aggregate: the distinct non-null values, sorted; null where there is none. #}
+{% macro list_agg_distinct(expression) %}{{ return(adapter.dispatch('list_agg_distinct')(expression)) }}{% endmacro %}
+{% macro default__list_agg_distinct(expression) %}list_sort(list(distinct {{ expression }})){% endmacro %}
+{% macro spark__list_agg_distinct(expression) %}array_sort(collect_set({{ expression }})){% endmacro %}
+
+{# A list of text without elements. #}
+{% macro empty_list() %}{{ return(adapter.dispatch('empty_list')()) }}{% endmacro %}
+{% macro default__empty_list() %}cast([] as varchar[]){% endmacro %}
+{% macro spark__empty_list() %}cast(array() as array<string>){% endmacro %}
+
+{# The elements of a list of text in one text. #}
+{% macro list_join(list, separator) %}{{ return(adapter.dispatch('list_join')(list, separator)) }}{% endmacro %}
+{% macro default__list_join(list, separator) %}array_to_string({{ list }}, '{{ separator }}'){% endmacro %}
+{% macro spark__list_join(list, separator) %}array_join({{ list }}, '{{ separator }}'){% endmacro %}
+
+{# In a select list: one row an element of a list. #}
+{% macro unnest_list(list) %}{{ return(adapter.dispatch('unnest_list')(list)) }}{% endmacro %}
+{% macro default__unnest_list(list) %}unnest({{ list }}){% endmacro %}
+{% macro spark__unnest_list(list) %}explode({{ list }}){% endmacro %}
