@@ -19,3 +19,13 @@
 {% macro unnest_list(list) %}{{ return(adapter.dispatch('unnest_list')(list)) }}{% endmacro %}
 {% macro default__unnest_list(list) %}unnest({{ list }}){% endmacro %}
 {% macro spark__unnest_list(list) %}explode({{ list }}){% endmacro %}
+
+{# Two lists one after the other. #}
+{% macro list_concat(left, right) %}{{ return(adapter.dispatch('list_concat')(left, right)) }}{% endmacro %}
+{% macro default__list_concat(left, right) %}list_concat({{ left }}, {{ right }}){% endmacro %}
+{% macro spark__list_concat(left, right) %}concat({{ left }}, {{ right }}){% endmacro %}
+
+{# Aggregate: the distinct elements of many lists, sorted. #}
+{% macro list_flatten_distinct(list) %}{{ return(adapter.dispatch('list_flatten_distinct')(list)) }}{% endmacro %}
+{% macro default__list_flatten_distinct(list) %}list_sort(list_distinct(flatten(list({{ list }})))){% endmacro %}
+{% macro spark__list_flatten_distinct(list) %}array_sort(array_distinct(flatten(collect_list({{ list }})))){% endmacro %}

@@ -1,0 +1,78 @@
+-- Final action is decided here and nowhere else.
+-- 1. Of all statements about a claim the newest wins as a whole (its lines and diagnoses come from the same statement).
+-- 2. A cancellation removes the claim that it states, and the claim named in adjusted_claim_id too.
+-- 3. A replacement removes the claim named in adjusted_claim_id.
+-- 4. A claim that the source itself marks as not final is not final.
+with statements as (
+    select
+        claims.*,
+        ids.beneficiary_id as current_beneficiary_id,
+        row_number() over (
+            partition by claims.claim_id
+            order by claims.received_date desc, claims.batch_id desc, claims.claim_version desc
+        ) as recency
+    from {{ ref('stg_landing__claims') }} as claims
+    inner join {{ ref('core_beneficiary_ids') }} as ids
+        on claims.beneficiary_id = ids.delivered_id
+),
+
+-- Only a newest statement can adjust another claim: a withdrawn adjustment adjusts nothing.
+adjusted as (
+    select
+        adjusted_claim_id as claim_id,
+        max(case when action = 'cancellation' then 1 else 0 end) as is_cancelled
+    from statements
+    where
+        recency = 1
+        and adjusted_claim_id is not null
+        and adjusted_claim_id <> claim_id
+        and action in ('cancellation', 'replacement')
+        and coalesce(is_final_action, true)
+    group by adjusted_claim_id
+),
+
+decided as (
+    select
+        statements.*,
+        case
+            when statements.recency > 1 then 'superseded_statement'
+            when statements.action = 'cancellation' then 'cancellation'
+            when statements.is_final_action = false then 'source_says_not_final'
+            when adjusted.is_cancelled = 1 then 'cancelled_by_another_claim'
+            when adjusted.is_cancelled = 0 then 'replaced_by_another_claim'
+        end as not_final_reason
+    from statements
+    left join adjusted on statements.claim_id = adjusted.claim_id
+)
+
+select
+    decided.claim_id,
+    decided.claim_version,
+    decided.batch_id,
+    decided.claim_group_id,
+    decided.current_beneficiary_id as beneficiary_id,
+    decided.claim_type,
+    decided.nch_claim_type_code,
+    classes.claim_class,
+    decided.from_date,
+    decided.through_date,
+    decided.admission_date,
+    decided.discharge_date,
+    decided.discharge_status_code,
+    decided.bill_type_code,
+    decided.facility_ccn,
+    decided.billing_npi,
+    decided.billing_tin,
+    decided.action,
+    decided.adjusted_claim_id,
+    decided.not_final_reason is null as is_final,
+    decided.not_final_reason,
+    coalesce(decided.is_denied, false) as is_denied,
+    decided.paid_usd,
+    decided.processed_date,
+    decided.received_date
+from decided
+left join {{ ref('claim_classes') }} as classes
+    on
+        decided.nch_claim_type_code = classes.nch_claim_type_code
+        and decided.from_date between classes.effective_from and classes.effective_to

@@ -1,0 +1,28 @@
+select
+    claim_id,
+    claim_version,
+    line_number,
+    from_date,
+    through_date,
+    hcpcs_code,
+    modifier_1,
+    modifier_2,
+    units,
+    place_of_service_code,
+    revenue_center_code,
+    rendering_npi,
+    billing_tin,
+    provider_specialty_code,
+    allowed_usd,
+    paid_usd,
+    deductible_usd,
+    coinsurance_usd,
+    processing_indicator_code,
+    is_denied,
+    betos_code,
+    batch_id,
+    received_date,
+    source_file,
+    source_row
+from {{ source('landing', 'claim_lines') }}
+where received_date <= cast('{{ var("as_of") }}' as date)

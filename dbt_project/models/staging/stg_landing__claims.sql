@@ -1,0 +1,28 @@
+select
+    claim_id,
+    claim_version,
+    claim_group_id,
+    beneficiary_id,
+    claim_type,
+    nch_claim_type_code,
+    from_date,
+    through_date,
+    admission_date,
+    discharge_date,
+    discharge_status_code,
+    bill_type_code,
+    facility_ccn,
+    billing_npi,
+    billing_tin,
+    action,
+    adjusted_claim_id,
+    is_final_action,
+    processed_date,
+    is_denied,
+    paid_usd,
+    batch_id,
+    received_date,
+    source_file,
+    source_row
+from {{ source('landing', 'claims') }}
+where received_date <= cast('{{ var("as_of") }}' as date)

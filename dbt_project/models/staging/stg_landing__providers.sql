@@ -1,0 +1,12 @@
+select
+    npi,
+    practice_tin,
+    provider_name,
+    credential,
+    specialty_code,
+    batch_id,
+    received_date,
+    source_file,
+    source_row
+from {{ source('landing', 'providers') }}
+where received_date <= cast('{{ var("as_of") }}' as date)
