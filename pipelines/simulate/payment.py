@@ -1,0 +1,133 @@
+"""Amounts of claim lines, in whole cents: price, deductible, coinsurance and what Medicare paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulate.book import CARRIER, DME, OUTPATIENT
+from pipelines.simulate.parameters import Calendar
+from pipelines.simulate.programme import day_number
+from pipelines.simulate.world import World
+
+
+def price_table(parameters: dict[str, Any]) -> pl.DataFrame:
+    """Price of every code by the day it starts: code, starts, price_cents."""
+    rows = [
+        (str(code), day_number(period["from"]), round(price * 100))
+        for period in parameters["prices"]
+        for code, price in period["prices"].items()
+    ]
+    rows += [
+        (str(code), 0, round(item["price"] * 100))
+        for code, item in parameters["services"].items()
+        if "price" in item
+    ]
+    table = pl.DataFrame(
+        rows, schema={"code": pl.String, "starts": pl.Int64, "price_cents": pl.Int64}, orient="row"
+    )
+    return table.sort("starts", "code")
+
+
+def add_amounts(
+    parameters: dict[str, Any], calendar: Calendar, world: World, claims: pl.DataFrame, lines: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines with allowed, deductible, coinsurance and paid (cents, null where the claim is paid as a whole);
+    claims with paid. ValueError where a billed code has no price on its day.
+    """
+    costs = parameters["costs"]
+    services = parameters["services"]
+    free = [code for code, item in services.items() if item.get("no_cost_share")]
+    named = pl.DataFrame(
+        {"code": list(services), "betos": [item["betos"] for item in services.values()]},
+        schema={"code": pl.String, "betos": pl.String},
+    )
+    lines = (
+        lines.with_row_index("at")
+        .sort("from", "at")
+        .join_asof(
+            price_table(parameters),
+            left_on="from",
+            right_on="starts",
+            by="code",
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .drop("starts")
+        .join(named, on="code", how="left")
+        .sort("at")
+        .drop("at")
+        .join(
+            claims.select("key", "person", "type", claim_denied="denied"),
+            on="key",
+            how="left",
+            maintain_order="left",
+        )
+    )
+    part_b = pl.col("type").is_in([CARRIER, OUTPATIENT, DME])
+    unpriced = lines.filter((pl.col("cents") < 0) & pl.col("price_cents").is_null() & ~pl.col("unpriced"))
+    if len(unpriced):
+        codes = sorted(set(unpriced["code"].to_list()))
+        raise ValueError(
+            f"simulation parameters: no price in force for {', '.join(codes)} on every day it is billed"
+        )
+    nurse = pl.Series(world.practitioner_is_nurse).gather(lines["practitioner"].clip(0))
+    reduced = nurse & (lines["practitioner"] >= 0) & (lines["cents"] < 0)
+    allowed = (
+        pl.when("claim_denied")
+        .then(0)
+        .when(pl.col("cents") >= 0)
+        .then(pl.col("cents"))
+        .otherwise(
+            pl.when(pl.col("reduced"))
+            .then((pl.col("price_cents") * pl.col("units") * 85 + 50) // 100)
+            .otherwise(pl.col("price_cents") * pl.col("units"))
+        )
+    )
+    lines = lines.with_columns(reduced=reduced).with_columns(allowed=pl.when(part_b).then(allowed))
+    lines = _deductible(costs, calendar, lines, free)
+    left = pl.col("allowed") - pl.col("deductible")
+    share = round(costs["coinsurance"] * 100)
+    held = round(costs["sequestration"] * 1000)
+    lines = lines.with_columns(
+        coinsurance=pl.when(pl.col("code").is_in(free)).then(0).otherwise((left * share + 50) // 100)
+    ).with_columns(coinsurance=pl.when(part_b).then(pl.col("coinsurance")))
+    lines = lines.with_columns(paid=((left - pl.col("coinsurance")) * (1000 - held) + 500) // 1000)
+    paid = lines.group_by("key").agg(line_paid=pl.col("paid").sum())
+    claims = claims.join(paid, on="key", how="left", maintain_order="left").with_columns(
+        paid=pl.when(pl.col("facility_cents") >= 0)
+        .then(pl.col("facility_cents"))
+        .otherwise(pl.col("line_paid"))
+    )
+    return claims, lines
+
+
+def _deductible(
+    costs: dict[str, Any], calendar: Calendar, lines: pl.DataFrame, free: list[str]
+) -> pl.DataFrame:
+    """The first allowed dollars of a person's calendar year go to the Part B deductible."""
+    year = calendar.year_of(lines["from"].to_numpy())
+    limits = {int(y): round(dollars * 100) for y, dollars in costs["deductible"].items()}
+    missing = sorted(set(np.unique(year).tolist()) - set(limits))
+    if missing:
+        raise ValueError(f"simulation parameters: no deductible for the year {missing[0]}")
+    subject = pl.col("allowed").is_not_null() & ~pl.col("code").is_in(free)
+    basis = pl.when(subject).then(pl.col("allowed")).otherwise(0)
+    limit = pl.col("year").replace_strict(limits, return_dtype=pl.Int64)
+    ordered = (
+        lines.with_columns(year=pl.Series(year), basis=basis)
+        .with_row_index("at")
+        .sort("person", "from", "at")
+    )
+    before = pl.col("basis").cum_sum().over("person", "year") - pl.col("basis")
+    return (
+        ordered.with_columns(
+            deductible=pl.when(pl.col("allowed").is_not_null()).then(
+                pl.min_horizontal("basis", pl.max_horizontal(limit - before, 0))
+            )
+        )
+        .sort("at")
+        .drop("at", "year", "basis")
+    )

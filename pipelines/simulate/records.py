@@ -1,0 +1,140 @@
+"""What practices keep: consents, care plans and the time log of served months."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulate.book import order_within, pick_by_chance, text
+from pipelines.simulate.events import Events
+from pipelines.simulate.parameters import Calendar
+from pipelines.simulate.people import People
+from pipelines.simulate.programme import COMPLEX, PRACTITIONER, STAFF, Episodes, Months
+from pipelines.simulate.streams import stream
+from pipelines.simulate.world import Ints, World
+
+STAFF_CREDENTIALS = ["RN", "LPN", "MA", "MSW", "PHARMD"]
+ACTIVITIES = ["call", "care_coordination", "medication_review", "plan_update"]
+DAY = 86_400
+
+
+def build_consents(
+    parameters: dict[str, Any],
+    calendar: Calendar,
+    world: World,
+    people: People,
+    episodes: Episodes,
+    months: Months,
+    initiating: Ints,
+    seed: int,
+    chunk: int,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Consents and care plans of users whose practice keeps records."""
+    u = stream(seed, "consents", chunk).random((5, len(initiating)))
+    kept = world.practice_keeps_records[episodes.practice]
+    final = np.zeros(len(initiating), dtype=np.int64)
+    np.maximum.at(final, months.episode, months.month)
+    ended = (final == episodes.last) & (episodes.last < calendar.total - 1)
+    revoked = ended & (u[0] < parameters["records"]["revoked"]) & ~episodes.second_biller
+    day = np.where(episodes.late_consent, calendar.last_day(episodes.first), initiating)
+    has = kept & ~((episodes.error == "F24") & ~episodes.late_consent)
+    number = people.number[episodes.person] * 10 + episodes.second_biller
+    frame = pl.DataFrame(
+        {
+            "number": number,
+            "person": episodes.person,
+            "practitioner": episodes.practitioner,
+            "practice": episodes.practice,
+            "day": day,
+            "mode": text(["verbal", "written"], (u[1] < 0.4).astype(np.int64)),
+            "revoked": np.where(revoked, calendar.last_day(episodes.last), -1),
+            "created": initiating + np.floor(u[2] * 10).astype(np.int64),
+            "has": has,
+            "kept": kept,
+        }
+    )
+    length = calendar.starts[episodes.last] - calendar.starts[episodes.first]
+    plans = frame.with_columns(
+        revised=pl.Series(frame["created"].to_numpy() + np.floor(u[3] * length).astype(np.int64)),
+        given=pl.Series(frame["created"].to_numpy() + np.floor(u[4] * 8).astype(np.int64)),
+    )
+    return frame.filter("has"), plans.filter("kept")
+
+
+def build_time(
+    parameters: dict[str, Any],
+    calendar: Calendar,
+    world: World,
+    people: People,
+    events: Events,
+    episodes: Episodes,
+    months: Months,
+    seed: int,
+    chunk: int,
+) -> pl.DataFrame:
+    """Activities whose counted seconds add up to each served month's seconds, none during a stay.
+
+    Voided activities and activities of other programmes come on top and must not be counted.
+    """
+    random = stream(seed, "time log", chunk)
+    kept = world.practice_keeps_records[episodes.practice[months.episode]] & (months.seconds > 0)
+    row = np.flatnonzero(kept)
+    number = np.clip(1 + months.minutes[row] // 12, 1, 6)
+    owner = np.repeat(row, number)
+    order = order_within(owner)
+    weight = random.uniform(0.5, 1.5, len(owner))
+    total = np.bincount(owner, weight, minlength=len(kept))
+    seconds = np.floor(months.seconds[owner] * weight / total[owner]).astype(np.int64)
+    rest = months.seconds - np.bincount(owner, seconds, minlength=len(kept)).astype(np.int64)
+    seconds += np.where(order == 0, rest[owner], 0)
+    extra_chance = random.random((2, len(row)))
+    voided = row[extra_chance[0] < parameters["records"]["voided"]]
+    foreign = row[extra_chance[1] < 0.03]
+    owner = np.concatenate([owner, voided, foreign])
+    sort = np.argsort(owner, kind="stable")
+    kind = np.concatenate([np.zeros(len(order)), np.ones(len(voided)), np.full(len(foreign), 2)]).astype(
+        np.int64
+    )
+    bonus = 300 + np.floor(random.random(len(voided) + len(foreign)) * 1500).astype(np.int64)
+    seconds = np.concatenate([seconds, bonus])
+    owner, kind, seconds = owner[sort], kind[sort], seconds[sort]
+    order = order_within(owner)
+    episode, month = months.episode[owner], months.month[owner]
+    person, lane = episodes.person[episode], episodes.lane[episode]
+    low, high = calendar.starts[month], calendar.last_day(month) - 1
+    day = events.day_outside(person, low, high, random)
+    u = random.random((5, len(owner)))
+    pooled = random.random(len(kept)) < parameters["records"]["pooled_practitioner"]
+    by_practitioner = (lane == PRACTITIONER) | (
+        pooled[owner] & (order == 1) & (kind == 0) & (lane != PRACTITIONER) & (months.error[owner] == "")
+    )
+    nurse = world.practitioner_is_nurse[episodes.practitioner[episode]]
+    credential = pick_by_chance(STAFF_CREDENTIALS, [45, 20, 20, 8, 7], u[0])
+    own = text(["MD", "NP"], nurse.astype(np.int64))
+    level = np.where(lane == COMPLEX, np.where(u[1] < 0.3, 3, 2), np.where(u[1] < 0.5, 1, 0))
+    recorded = (order == 0) | ((lane == STAFF) & (u[2] < 0.1))
+    started = day * DAY + 8 * 3600 + np.floor(u[3] * 480).astype(np.int64) * 60
+    staff = 1 + np.floor(u[4] * 4).astype(np.int64)
+    return pl.DataFrame(
+        {
+            "number": (people.number[person] * 1000 + month) * 100
+            + order * 2
+            + episodes.second_biller[episode],
+            "person": person,
+            "practitioner": episodes.practitioner[episode],
+            "practice": episodes.practice[episode],
+            "by_practitioner": by_practitioner,
+            "staff": staff,
+            "credential": credential,
+            "own_credential": own,
+            "started": started,
+            "seconds": seconds,
+            "activity": text(ACTIVITIES, (order + person) % len(ACTIVITIES)),
+            "programme": text(["CCM", "CCM", "RPM"], kind),
+            "level": text(["straightforward", "low", "moderate", "high"], level),
+            "recorded": recorded & (kind != 1),
+            "voided": kind == 1,
+        }
+    )

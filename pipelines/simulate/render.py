@@ -1,0 +1,326 @@
+"""From whole numbers to the contract tables: identifiers as text, days as dates, cents kept as cents.
+
+Columns that end in `_usd` hold whole cents here; `writing` turns them into exact decimals.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulate.book import CCM_VISIT, CLAIM_TYPES, KEY_KIND, NCH_TYPES, PRIMARY_VISIT, WELLNESS, text
+from pipelines.simulate.parameters import Calendar
+from pipelines.simulate.people import NO_DAY, People
+from pipelines.simulate.world import PRACTICE_TYPES, World
+
+FORMER = 500_000_000
+
+
+def person_id(people: People, person: pl.Series, day: pl.Series) -> pl.Series:
+    """Identifier in force on the day: people whose identifier changed had another one before."""
+    number = pl.Series(people.number).gather(person)
+    changed = pl.Series(people.identifier_day).gather(person)
+    return pl.select(
+        pl.lit("S")
+        + pl.when(day < changed).then(number + FORMER).otherwise(number).cast(pl.String).str.zfill(9)
+    ).to_series()
+
+
+def current_id(people: People, person: pl.Series | np.ndarray) -> pl.Series:
+    number = pl.Series(people.number).gather(pl.Series(person))
+    return pl.select(pl.lit("S") + number.cast(pl.String).str.zfill(9)).to_series()
+
+
+def claim_id(key: pl.Expr) -> pl.Expr:
+    return pl.lit("C") + key.cast(pl.String).str.zfill(16)
+
+
+def date(days: pl.Expr) -> pl.Expr:
+    """Days since 1970-01-01 as a date; negative = none."""
+    return pl.when(days >= 0).then(days).cast(pl.Int32).cast(pl.Date)
+
+
+def filled(words: pl.Expr) -> pl.Expr:
+    return pl.when(words != "").then(words)
+
+
+def npi_of(world: World, practitioner: pl.Series) -> pl.Series:
+    """NPI text; null where there is no practitioner."""
+    words = pl.Series(world.practitioner_npi).cast(pl.String)
+    return words.gather(practitioner.set(practitioner < 0, None))
+
+
+def tin_of(world: World, practice: pl.Series) -> pl.Series:
+    words = pl.Series(world.practice_tin).cast(pl.String).str.zfill(9)
+    return words.gather(practice.set(practice < 0, None))
+
+
+def claim_tables(
+    world: World, people: People, claims: pl.DataFrame, lines: pl.DataFrame, slots: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """claims, claim_lines and claim_diagnoses."""
+    claims = claims.with_columns(
+        beneficiary_id=person_id(people, claims["person"], claims["from"]),
+        billing_npi=npi_of(world, claims["practitioner"]),
+        billing_tin=tin_of(world, claims["practice"]),
+        claim_type=text(CLAIM_TYPES, claims["type"].to_numpy()),
+        nch_claim_type_code=text(NCH_TYPES, claims["type"].to_numpy()),
+    )
+    facility = pl.col("ccn") > 0
+    headers = claims.select(
+        claim_id=claim_id(pl.col("key")),
+        claim_version="version",
+        claim_group_id=pl.lit("G") + (pl.col("key") % 10**15).cast(pl.String).str.zfill(15),
+        beneficiary_id="beneficiary_id",
+        claim_type="claim_type",
+        nch_claim_type_code="nch_claim_type_code",
+        from_date=date(pl.col("from")),
+        through_date=date(pl.col("through")),
+        admission_date=date(pl.col("admission")),
+        discharge_date=date(pl.col("discharge")),
+        discharge_status_code=filled(pl.col("discharge_status")),
+        bill_type_code=filled(pl.col("bill_type")),
+        facility_ccn=pl.when(facility).then(pl.col("ccn").cast(pl.String)),
+        billing_npi="billing_npi",
+        billing_tin="billing_tin",
+        action="action",
+        adjusted_claim_id=claim_id(pl.col("adjusted")),
+        is_final_action=pl.lit(None, dtype=pl.Boolean),
+        processed_date=date(pl.col("processed")),
+        is_denied="denied",
+        paid_usd="paid",
+    )
+    specialties = pl.Series(world.practitioner_specialty.tolist())
+    no_one = lines["practitioner"] < 0
+    lines = lines.with_columns(
+        rendering_npi=npi_of(world, lines["practitioner"]),
+        billing_tin=tin_of(world, lines["practice"]),
+        specialty=specialties.gather(lines["practitioner"].set(no_one, None)),
+    )
+    professional = pl.col("type").is_in([CLAIM_TYPES.index("carrier"), CLAIM_TYPES.index("dme")])
+    denied = pl.col("claim_denied")
+    details = lines.select(
+        claim_id=claim_id(pl.col("key")),
+        claim_version="version",
+        line_number="line",
+        from_date=date(pl.col("from")),
+        through_date=date(pl.col("through")),
+        hcpcs_code=filled(pl.col("code")),
+        modifier_1=pl.lit(None, dtype=pl.String),
+        modifier_2=pl.lit(None, dtype=pl.String),
+        units="units",
+        place_of_service_code=filled(pl.col("place")),
+        revenue_center_code=filled(pl.col("revenue")),
+        rendering_npi="rendering_npi",
+        billing_tin="billing_tin",
+        provider_specialty_code=pl.when(professional).then(pl.col("specialty")),
+        allowed_usd="allowed",
+        paid_usd="paid",
+        deductible_usd="deductible",
+        coinsurance_usd="coinsurance",
+        processing_indicator_code=pl.when(professional).then(
+            pl.when(denied).then(pl.lit("N")).otherwise(pl.lit("A"))
+        ),
+        is_denied=denied,
+        betos_code=pl.when(professional).then(pl.col("betos")),
+    )
+    diagnoses = slots.select(
+        claim_id=claim_id(pl.col("key")),
+        claim_version="version",
+        line_number="line",
+        role="role",
+        position="position",
+        diagnosis_code="code",
+        icd_version=pl.lit(10, dtype=pl.Int64),
+    )
+    return {"claims": headers, "claim_lines": details, "claim_diagnoses": diagnoses}
+
+
+def encounters(world: World, people: People, claims: pl.DataFrame) -> pl.DataFrame:
+    """Visits as the practices that keep records wrote them down (claims before any restatement)."""
+    kind = pl.col("key") // (KEY_KIND // 10)
+    keeps = pl.Series(world.practice_keeps_records).gather(
+        claims["practice"].set(claims["practice"] < 0, None)
+    )
+    seen = claims.with_columns(keeps=keeps).filter(
+        pl.col("keeps").fill_null(False) & kind.is_in([PRIMARY_VISIT, WELLNESS, CCM_VISIT])
+    )
+    seen = seen.with_columns(
+        beneficiary_id=person_id(people, seen["person"], seen["from"]),
+        npi=npi_of(world, seen["practitioner"]),
+        tin=tin_of(world, seen["practice"]),
+    )
+    return seen.select(
+        encounter_id=pl.lit("E") + pl.col("key").cast(pl.String).str.zfill(16),
+        beneficiary_id="beneficiary_id",
+        encounter_class=pl.lit("office"),
+        start_date=date(pl.col("from")),
+        end_date=pl.lit(None, dtype=pl.Date),
+        practitioner_npi="npi",
+        practice_tin="tin",
+        visit_code="code",
+    )
+
+
+def person_tables(parameters: dict[str, Any], calendar: Calendar, people: People) -> dict[str, pl.DataFrame]:
+    """beneficiaries (one row a year), beneficiary_xref and enrollment_months."""
+    month_year = calendar.year_of(calendar.starts[:-1])
+    years = np.unique(month_year)
+    entry_year = month_year[people.entry]
+    death_year = np.where(
+        people.death_day < NO_DAY, calendar.year_of(np.minimum(people.death_day, 10**5)), 9999
+    )
+    person, at = np.nonzero((years >= entry_year[:, None]) & (years <= death_year[:, None]))
+    year = years[at]
+    reference = np.array([f"{y}-12-31" for y in years], dtype="datetime64[D]").astype(np.int64)[at]
+    moved = people.move_day[person] <= reference
+    zips = [z for place in parameters["geography"] for z in place["zips"][:2]]
+    zip_index = people.place[person] * 2 + np.where(moved, people.zip_later[person], people.zip_first[person])
+    died = np.where(death_year[person] == year, people.death_day[person], -1)
+    states = [place["state"] for place in parameters["geography"]]
+    counties = [place["county_fips"] for place in parameters["geography"]]
+    frame = pl.DataFrame({"person": person, "reference": reference})
+    beneficiaries = frame.select(
+        beneficiary_id=person_id(people, frame["person"], frame["reference"]),
+        reference_date=date(pl.col("reference")),
+        birth_date=pl.Series(people.birth[person]).cast(pl.Int32).cast(pl.Date),
+        death_date=date(pl.lit(pl.Series(died))),
+        sex=text(["male", "female"], people.female[person].astype(np.int64)),
+        race_ethnicity_code=pl.Series(people.race_recorded[person]).cast(pl.String),
+        race_ethnicity_source=pl.lit("rti"),
+        state_code=text(states, people.place[person]),
+        county_fips_code=text(counties, people.place[person]),
+        zip_code=text(zips, zip_index),
+        original_entitlement_code=pl.Series(people.entitlement[person]).cast(pl.String),
+        has_esrd=pl.Series(people.esrd[person]),
+    )
+
+    changed = np.flatnonzero(people.identifier_day > 0)
+    before = pl.Series(np.zeros(len(changed), dtype=np.int64))
+    xref = pl.DataFrame(
+        {
+            "previous_beneficiary_id": person_id(people, pl.Series(changed), before),
+            "current_beneficiary_id": current_id(people, changed),
+            "effective_date": pl.Series(calendar.starts[people.entry[changed]]).cast(pl.Int32).cast(pl.Date),
+            "obsolete_date": pl.Series(people.identifier_day[changed] - 1).cast(pl.Int32).cast(pl.Date),
+        }
+    )
+
+    person, month = np.nonzero(people.enrolled)
+    start = calendar.starts[month]
+    aged = start >= people.birth[person] + 65 * 365.25
+    status = np.where(aged, 0, 1) * 2 + people.esrd[person]
+    months = pl.DataFrame({"person": person, "start": start})
+    enrollment = months.select(
+        beneficiary_id=person_id(people, months["person"], months["start"]),
+        service_month=date(pl.col("start")),
+        has_part_a=pl.lit(True),
+        has_part_b=pl.Series(people.part_b[person, month]),
+        is_medicare_advantage=pl.Series(people.advantage[person, month]),
+        dual_status_code=pl.Series(people.dual_code.tolist()).gather(person),
+        medicare_status_code=text(["10", "11", "20", "21"], status.astype(np.int64)),
+        has_hospice_election=pl.Series(people.hospice[person, month]),
+        coverage_grain=pl.lit("month"),
+    )
+    return {"beneficiaries": beneficiaries, "beneficiary_xref": xref, "enrollment_months": enrollment}
+
+
+def record_tables(
+    world: World, people: People, consents: pl.DataFrame, plans: pl.DataFrame, time: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """consents, care_plans and care_management_time."""
+    consent = consents.with_columns(
+        beneficiary_id=person_id(people, consents["person"], consents["day"]),
+        npi=npi_of(world, consents["practitioner"]),
+        tin=tin_of(world, consents["practice"]),
+    ).select(
+        consent_id=pl.lit("N") + pl.col("number").cast(pl.String).str.zfill(10),
+        beneficiary_id="beneficiary_id",
+        practitioner_npi="npi",
+        practice_tin="tin",
+        consent_date=date(pl.col("day")),
+        consent_mode="mode",
+        revoked_date=date(pl.col("revoked")),
+    )
+    plan = plans.with_columns(
+        beneficiary_id=person_id(people, plans["person"], plans["created"]),
+        npi=npi_of(world, plans["practitioner"]),
+        tin=tin_of(world, plans["practice"]),
+    ).select(
+        care_plan_id=pl.lit("P") + pl.col("number").cast(pl.String).str.zfill(10),
+        beneficiary_id="beneficiary_id",
+        practitioner_npi="npi",
+        practice_tin="tin",
+        created_date=date(pl.col("created")),
+        last_revised_date=date(pl.col("revised")),
+        given_to_patient_date=date(pl.col("given")),
+    )
+    activity = time.with_columns(
+        beneficiary_id=person_id(people, time["person"], time["started"] // 86_400),
+        npi=npi_of(world, time["practitioner"]),
+        tin=tin_of(world, time["practice"]),
+    ).select(
+        activity_id=pl.lit("A") + pl.col("number").cast(pl.String).str.zfill(14),
+        beneficiary_id="beneficiary_id",
+        practitioner_npi="npi",
+        practice_tin="tin",
+        staff_id=pl.when("by_practitioner")
+        .then(pl.lit("D") + pl.col("npi"))
+        .otherwise(pl.lit("T") + pl.col("tin") + pl.lit("-") + pl.col("staff").cast(pl.String)),
+        staff_credential=pl.when("by_practitioner")
+        .then(pl.col("own_credential"))
+        .otherwise(pl.col("credential")),
+        started_at=(pl.col("started") * 1_000_000).cast(pl.Datetime("us")),
+        seconds="seconds",
+        activity="activity",
+        programme="programme",
+        decision_making_level=pl.when("recorded").then(pl.col("level")),
+        is_voided="voided",
+    )
+    return {"consents": consent, "care_plans": plan, "care_management_time": activity}
+
+
+def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataFrame]:
+    """practices and providers."""
+    places = parameters["geography"]
+    count = world.practices
+    clinic = world.practice_type
+    kind = ["Primary Care", "Specialists", "Hospital Medicine"]
+    index = np.arange(count)
+    practices = pl.DataFrame(
+        {
+            "practice_tin": tin_of(world, pl.Series(index)),
+            "practice_name": pl.Series(
+                [f"{kind[k]} {i + 1:05d}" for i, k in enumerate(world.practice_kind.tolist())]
+            ),
+            "facility_ccn": pl.Series(
+                np.where(clinic == 1, 993_800 + index % 100, np.where(clinic == 2, 991_800 + index % 100, -1))
+            ),
+            "practice_type": text(PRACTICE_TYPES, clinic),
+            "state_code": text([p["state"] for p in places], world.practice_place),
+            "zip_code": text([p["zips"][0] for p in places], world.practice_place),
+            "aco_id": pl.Series(world.practice_aco),
+        }
+    ).with_columns(
+        facility_ccn=pl.when(pl.col("facility_ccn") > 0).then(pl.col("facility_ccn").cast(pl.String)),
+        aco_id=pl.when(pl.col("aco_id") > 0).then(
+            pl.lit("A9") + pl.col("aco_id").cast(pl.String).str.zfill(3)
+        ),
+    )
+    heads = np.arange(len(world.practitioner_npi))
+    specialty = pl.Series(world.practitioner_specialty.tolist())
+    credential = np.where(world.practitioner_is_nurse, 1, 0) + (world.practitioner_specialty == "97")
+    providers = pl.DataFrame(
+        {
+            "npi": npi_of(world, pl.Series(heads)),
+            "practice_tin": tin_of(world, pl.Series(world.practitioner_practice)),
+            "provider_name": pl.Series(heads + 1),
+            "credential": text(["MD", "NP", "PA"], credential.astype(np.int64)),
+            "specialty_code": specialty,
+        }
+    ).with_columns(
+        provider_name=pl.lit("Practitioner ") + pl.col("provider_name").cast(pl.String).str.zfill(6)
+    )
+    return {"practices": practices, "providers": providers}

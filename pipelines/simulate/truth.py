@@ -1,0 +1,303 @@
+"""What was planted, row by row. The pipeline never reads it; tests and evaluations do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipelines.simulate.errors import COLLATERAL
+from pipelines.simulate.events import Events
+from pipelines.simulate.parameters import Calendar
+from pipelines.simulate.people import People
+from pipelines.simulate.programme import BILLED, LANES, UNBILLED, Episodes, Months
+from pipelines.simulate.render import claim_id, current_id, npi_of, tin_of
+from pipelines.simulate.world import World
+
+LIST = pa.list_(pa.string())
+SCHEMAS: dict[str, pa.Schema] = {
+    "people": pa.schema(
+        [
+            ("beneficiary_id", pa.string()),
+            ("race", pa.string()),
+            ("is_dual", pa.bool_()),
+            ("is_rural", pa.bool_()),
+            ("is_south", pa.bool_()),
+            ("age_mid_window", pa.float64()),
+            ("latent_health", pa.float64()),
+            ("frailty", pa.float64()),
+            ("condition_count", pa.int64()),
+            ("practice_tin", pa.string()),
+            ("practitioner_npi", pa.string()),
+        ]
+    ),
+    "conditions": pa.schema(
+        [
+            ("beneficiary_id", pa.string()),
+            ("condition", pa.string()),
+            ("onset_month", pa.date32()),
+            ("is_held", pa.bool_()),
+            ("is_coded", pa.bool_()),
+        ]
+    ),
+    "episodes": pa.schema(
+        [
+            ("beneficiary_id", pa.string()),
+            ("practice_tin", pa.string()),
+            ("practitioner_npi", pa.string()),
+            ("first_month", pa.date32()),
+            ("last_month", pa.date32()),
+            ("lane", pa.string()),
+            ("is_own_practice", pa.bool_()),
+            ("keeps_records", pa.bool_()),
+            ("is_second_biller", pa.bool_()),
+            ("planted_error", pa.string()),
+        ]
+    ),
+    "ccm_months": pa.schema(
+        [
+            ("beneficiary_id", pa.string()),
+            ("service_month", pa.date32()),
+            ("practitioner_npi", pa.string()),
+            ("practice_tin", pa.string()),
+            ("lane", pa.string()),
+            ("record_seconds", pa.int64()),
+            ("keeps_records", pa.bool_()),
+            ("is_billed", pa.bool_()),
+            ("is_denied", pa.bool_()),
+            ("base_units", pa.int64()),
+            ("add_on_units", pa.int64()),
+            ("expected_state", pa.string()),
+            ("planted_error", pa.string()),
+        ]
+    ),
+    "planted_errors": pa.schema(
+        [
+            ("error_id", pa.string()),
+            ("rule_id", pa.string()),
+            ("detail", pa.string()),
+            ("beneficiary_id", pa.string()),
+            ("service_month", pa.date32()),
+            ("practitioner_npi", pa.string()),
+            ("practice_tin", pa.string()),
+            ("claim_line_ids", LIST),
+            ("claim_ids", LIST),
+            ("allowed_usd", pa.decimal128(12, 2)),
+            ("paid_usd", pa.decimal128(12, 2)),
+            ("collateral", LIST),
+        ]
+    ),
+    "planted_findings": pa.schema(
+        [
+            ("error_id", pa.string()),
+            ("rule_id", pa.string()),
+            ("beneficiary_id", pa.string()),
+            ("service_month", pa.date32()),
+            ("practitioner_npi", pa.string()),
+            ("is_planted", pa.bool_()),
+        ]
+    ),
+    "decoys": pa.schema(
+        [
+            ("claim_id", pa.string()),
+            ("kind", pa.string()),
+            ("beneficiary_id", pa.string()),
+            ("service_month", pa.date32()),
+            ("practitioner_npi", pa.string()),
+        ]
+    ),
+    "prevented_events": pa.schema(
+        [("beneficiary_id", pa.string()), ("service_month", pa.date32()), ("kind", pa.string())]
+    ),
+    "planted_faults": pa.schema(
+        [
+            ("table_name", pa.string()),
+            ("fault", pa.string()),
+            ("row_key", pa.string()),
+            ("is_held_back", pa.bool_()),
+        ]
+    ),
+}
+
+
+def people_truth(
+    parameters: dict[str, Any], calendar: Calendar, world: World, people: People
+) -> dict[str, pl.DataFrame]:
+    """people and conditions."""
+    everyone = np.arange(people.size)
+    table = pl.DataFrame(
+        {
+            "beneficiary_id": current_id(people, everyone),
+            "race": pl.Series(people.race).cast(pl.String),
+            "is_dual": people.dual,
+            "is_rural": world.place_rural[people.place],
+            "is_south": world.place_south[people.place],
+            "age_mid_window": people.age,
+            "latent_health": people.latent,
+            "frailty": people.frailty,
+            "condition_count": people.condition.sum(axis=1),
+            "practice_tin": tin_of(world, pl.Series(people.practice)),
+            "practitioner_npi": npi_of(world, pl.Series(people.practitioner)),
+        }
+    )
+    person, k = np.nonzero(people.condition | people.false_positive)
+    names = pl.Series([item["name"] for item in parameters["conditions"]["list"]])
+    conditions = pl.DataFrame(
+        {
+            "beneficiary_id": current_id(people, person),
+            "condition": names.gather(k),
+            "onset_month": pl.Series(calendar.starts[people.onset[person, k]]).cast(pl.Int32).cast(pl.Date),
+            "is_held": people.condition[person, k],
+            "is_coded": people.coded[person, k],
+        }
+    )
+    return {"people": table, "conditions": conditions}
+
+
+def programme_truth(
+    calendar: Calendar, world: World, people: People, episodes: Episodes, months: Months
+) -> dict[str, pl.DataFrame]:
+    """episodes and ccm_months with the capture state that the plan implies (null where an error blurs it)."""
+    keeps = world.practice_keeps_records[episodes.practice]
+    table = pl.DataFrame(
+        {
+            "beneficiary_id": current_id(people, episodes.person),
+            "practice_tin": tin_of(world, pl.Series(episodes.practice)),
+            "practitioner_npi": npi_of(world, pl.Series(episodes.practitioner)),
+            "first_month": _month(calendar, episodes.first),
+            "last_month": _month(calendar, episodes.last),
+            "lane": pl.Series(LANES).gather(episodes.lane),
+            "is_own_practice": episodes.own,
+            "keeps_records": keeps,
+            "is_second_biller": episodes.second_biller,
+            "planted_error": pl.Series(episodes.error.tolist(), dtype=pl.String),
+        }
+    )
+    owner = months.episode
+    kept, billed = keeps[owner], months.status == BILLED
+    plain = (months.error == "") & ~months.denied & (months.detail == "")
+    state = np.where(months.status == UNBILLED, "billable_not_billed", "served_below_threshold").astype(
+        "<U24"
+    )
+    state = np.where(
+        billed, np.where(months.under_billed, "billed_below_record", "billed_as_supported"), state
+    )
+    state = np.where(billed & ~kept, "billed_record_missing", state)
+    state = np.where(
+        np.isin(months.error, ["F14", "F15", "F11", "F12"]) & kept, "billed_beyond_record", state
+    )
+    known = (plain | np.isin(months.error, ["F14", "F15", "F24", "F26", "F28"])) & (billed | kept)
+    served = pl.DataFrame(
+        {
+            "beneficiary_id": current_id(people, episodes.person[owner]),
+            "service_month": _month(calendar, months.month),
+            "practitioner_npi": npi_of(world, pl.Series(episodes.practitioner[owner])),
+            "practice_tin": tin_of(world, pl.Series(episodes.practice[owner])),
+            "lane": pl.Series(LANES).gather(episodes.lane[owner]),
+            "record_seconds": np.where(kept, months.seconds, 0),
+            "keeps_records": kept,
+            "is_billed": billed,
+            "is_denied": months.denied,
+            "base_units": months.base_units,
+            "add_on_units": months.add_on_units,
+            "expected_state": pl.Series(np.where(known, state, "").tolist(), dtype=pl.String),
+            "planted_error": pl.Series(months.error.tolist(), dtype=pl.String),
+        }
+    ).with_columns(expected_state=pl.when(pl.col("expected_state") != "").then(pl.col("expected_state")))
+    return {"episodes": table, "ccm_months": served}
+
+
+def error_truth(
+    calendar: Calendar,
+    world: World,
+    people: People,
+    episodes: Episodes,
+    months: Months,
+    claims: pl.DataFrame,
+    lines: pl.DataFrame,
+) -> dict[str, pl.DataFrame]:
+    """planted_errors, planted_findings and decoys, from claims and priced lines before restatement."""
+    rows = np.flatnonzero(months.error != "")
+    owner = months.episode[rows]
+    subject = pl.DataFrame(
+        {
+            "row": rows,
+            "rule_id": pl.Series(months.error[rows].tolist(), dtype=pl.String),
+            "detail": pl.Series(months.detail[rows].tolist(), dtype=pl.String),
+            "beneficiary_id": current_id(people, episodes.person[owner]),
+            "service_month": _month(calendar, months.month[rows]),
+            "practitioner_npi": npi_of(world, pl.Series(episodes.practitioner[owner])),
+            "practice_tin": tin_of(world, pl.Series(episodes.practice[owner])),
+        }
+    )
+    subject = subject.with_columns(
+        error_id=pl.concat_str(
+            "rule_id", "beneficiary_id", pl.col("service_month").dt.strftime("%Y%m"), separator="-"
+        )
+    )
+    wrong = (
+        lines.filter("planted")
+        .with_columns(claim_id=claim_id(pl.col("key")))
+        .group_by("row")
+        .agg(
+            claim_line_ids=pl.concat_str("claim_id", pl.col("line").cast(pl.String), separator="-").sort(),
+            claim_ids=pl.col("claim_id").unique().sort(),
+            allowed_usd=pl.col("allowed").sum(),
+            paid_usd=pl.col("paid").sum(),
+        )
+    )
+    collateral = pl.DataFrame(
+        {"rule_id": list(COLLATERAL), "collateral": list(COLLATERAL.values())},
+        schema={"rule_id": pl.String, "collateral": pl.List(pl.String)},
+    )
+    errors = (
+        subject.join(wrong, on="row", how="left").join(collateral, on="rule_id", how="left").sort("error_id")
+    )
+    keys = ["error_id", "beneficiary_id", "service_month", "practitioner_npi"]
+    own = errors.select(*keys, "rule_id", is_planted=pl.lit(True))
+    also = errors.select(*keys, rule_id="collateral", is_planted=pl.lit(False))
+    also = also.filter(pl.col("rule_id").list.len() > 0).explode("rule_id")
+    # Where another practitioner bills the month as well, the first biller's month breaks the same rule.
+    second = errors.filter(pl.col("rule_id") == "F02").select("error_id", "beneficiary_id", "service_month")
+    first_rows = np.flatnonzero(months.detail == "billed_twice")
+    first_owner = months.episode[first_rows]
+    counterpart = pl.DataFrame(
+        {
+            "beneficiary_id": current_id(people, episodes.person[first_owner]),
+            "service_month": _month(calendar, months.month[first_rows]),
+            "practitioner_npi": npi_of(world, pl.Series(episodes.practitioner[first_owner])),
+        }
+    ).join(second, on=["beneficiary_id", "service_month"])
+    counterpart = counterpart.select(*keys, rule_id=pl.lit("F02"), is_planted=pl.lit(False))
+    findings = pl.concat([own, also, counterpart]).sort("error_id", "rule_id", "practitioner_npi")
+    decoys = claims.filter(pl.col("decoy") != "")
+    decoys = decoys.select(
+        claim_id=claim_id(pl.col("key")),
+        kind="decoy",
+        beneficiary_id=current_id(people, decoys["person"]),
+        service_month=_month(calendar, calendar.month_of(decoys["from"].to_numpy())),
+        practitioner_npi=npi_of(world, decoys["practitioner"]),
+    )
+    return {"planted_errors": errors, "planted_findings": findings, "decoys": decoys}
+
+
+def effect_truth(calendar: Calendar, people: People, events: Events) -> dict[str, pl.DataFrame]:
+    """prevented_events: what the twin world has and this one has not."""
+    stays, visits = events.stay_prevented, events.emergency_prevented
+    person = np.concatenate([events.stay_person[stays], events.emergency_person[visits]])
+    month = np.concatenate([events.stay_month[stays], events.emergency_month[visits]])
+    kind = ["inpatient"] * int(stays.sum()) + ["emergency"] * int(visits.sum())
+    table = pl.DataFrame(
+        {
+            "beneficiary_id": current_id(people, person),
+            "service_month": _month(calendar, month),
+            "kind": pl.Series(kind, dtype=pl.String),
+        }
+    )
+    return {"prevented_events": table}
+
+
+def _month(calendar: Calendar, month: np.ndarray) -> pl.Series:
+    return pl.Series(calendar.starts[month]).cast(pl.Int32).cast(pl.Date)
