@@ -2,7 +2,7 @@
 
 {# Aggregate: the distinct non-null values, sorted; null where there is none. #}
 {% macro list_agg_distinct(expression) %}{{ return(adapter.dispatch('list_agg_distinct')(expression)) }}{% endmacro %}
-{% macro default__list_agg_distinct(expression) %}list_sort(list(distinct {{ expression }})){% endmacro %}
+{% macro default__list_agg_distinct(expression) %}list_sort(list(distinct {{ expression }}) filter (where {{ expression }} is not null)){% endmacro %}
 {% macro spark__list_agg_distinct(expression) %}array_sort(collect_set({{ expression }})){% endmacro %}
 
 {# A list of text without elements. #}
@@ -29,3 +29,8 @@
 {% macro list_flatten_distinct(list) %}{{ return(adapter.dispatch('list_flatten_distinct')(list)) }}{% endmacro %}
 {% macro default__list_flatten_distinct(list) %}list_sort(list_distinct(flatten(list({{ list }})))){% endmacro %}
 {% macro spark__list_flatten_distinct(list) %}array_sort(array_distinct(flatten(collect_list({{ list }})))){% endmacro %}
+
+{# The date so many whole months later (earlier where negative). #}
+{% macro add_months(date, months) %}{{ return(adapter.dispatch('add_months')(date, months)) }}{% endmacro %}
+{% macro default__add_months(date, months) %}cast({{ date }} + to_months(cast({{ months }} as integer)) as date){% endmacro %}
+{% macro spark__add_months(date, months) %}add_months({{ date }}, cast({{ months }} as int)){% endmacro %}

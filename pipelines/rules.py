@@ -1,0 +1,151 @@
+"""The rule catalogue as text, read from the YAML beside each rule's SQL: no database, no dbt.
+
+`ccm rules` must start in well under a second, so this module needs PyYAML and nothing else.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines.settings import RULES
+
+# The C loader where PyYAML was built with it: the files are mostly unit tests and parse ten times faster.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class UnknownRule(Exception):
+    """No rule has this id; str() is one line that names the ids there are."""
+
+
+@dataclass(frozen=True)
+class RuleTest:
+    """One dbt unit test of a rule: its name is a sentence, `description` says why it holds."""
+
+    name: str
+    description: str
+    statuses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule as its YAML states it; dates are ISO text, both ends included."""
+
+    rule_id: str
+    title: str
+    citation: str
+    effective_from: str
+    effective_to: str
+    severity: str
+    certainty: str
+    determinism: str
+    confidence: str
+    rests_on: str
+    evidence: str
+    does_not_cover: str
+    reviewed: str
+    model: str
+    description: str
+    tests: tuple[RuleTest, ...]
+
+
+_META = (
+    "rule_id",
+    "title",
+    "citation",
+    "effective_from",
+    "effective_to",
+    "severity",
+    "certainty",
+    "determinism",
+    "confidence",
+    "rests_on",
+    "evidence",
+    "does_not_cover",
+    "reviewed",
+)
+
+
+def _read(path: Path) -> Rule:
+    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+    (model,) = document["models"]
+    meta = model["config"]["meta"]
+    tests = tuple(
+        RuleTest(
+            name=test["name"],
+            description=test.get("description", ""),
+            statuses=tuple(row["status"] for row in test["expect"]["rows"]),
+        )
+        for test in document.get("unit_tests", [])
+    )
+    return Rule(
+        **{key: str(meta[key]) for key in _META},
+        model=model["name"],
+        description=model["description"],
+        tests=tests,
+    )
+
+
+def catalogue(folder: Path = RULES) -> list[Rule]:
+    """Every rule, by id."""
+    return sorted((_read(path) for path in folder.glob("rule_*.yml")), key=lambda rule: rule.rule_id)
+
+
+def find(rule_id: str, folder: Path = RULES) -> Rule:
+    """The rule with this id (case does not matter). Raises UnknownRule."""
+    wanted = rule_id.strip().lower()
+    # the file name starts with the id, so only one file is parsed
+    for path in folder.glob(f"rule_{wanted}_*.yml"):
+        return _read(path)
+    known = sorted(path.stem.split("_")[1].upper() for path in folder.glob("rule_*.yml"))
+    raise UnknownRule(f"no rule {rule_id!r}; there are {', '.join(known)}")
+
+
+def render_list(rules: list[Rule]) -> str:
+    """One line a rule: id, severity, certainty, title."""
+    if not rules:
+        return "no rules"
+    severity = max(len(rule.severity) for rule in rules)
+    certainty = max(len(rule.certainty) for rule in rules)
+    return "\n".join(
+        f"{rule.rule_id}  {_words(rule.severity):<{severity}}  {_words(rule.certainty):<{certainty}}  "
+        f"{rule.title}"
+        for rule in rules
+    )
+
+
+def render_rule(rule: Rule, width: int = 100) -> str:
+    """One rule with its authority, its dates, its limits and its tests by name."""
+    until = "open" if rule.effective_to == "9999-12-31" else rule.effective_to
+    fields = (
+        ("citation", rule.citation),
+        ("in force", f"{rule.effective_from} to {until}"),
+        ("severity", _words(rule.severity)),
+        ("certainty", f"{_words(rule.certainty)}; {rule.determinism}"),
+        ("source", f"confidence {rule.confidence}; rests on: {_words(rule.rests_on)}"),
+        ("evidence", rule.evidence),
+        ("not covered", rule.does_not_cover),
+        ("reviewed", rule.reviewed),
+        ("model", rule.model),
+    )
+    label = max(len(name) for name, _ in fields) + 2
+    lines = [f"{rule.rule_id}  {rule.title}", ""]
+    for name, text in fields:
+        lines += textwrap.wrap(
+            text,
+            width,
+            initial_indent=f"{name:<{label}}",
+            subsequent_indent=" " * label,
+            break_long_words=False,
+        )
+    lines += ["", f"tests ({len(rule.tests)})"]
+    lines += [f"  {_words(test.name)}: {', '.join(_words(s) for s in test.statuses)}" for test in rule.tests]
+    return "\n".join(lines)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
