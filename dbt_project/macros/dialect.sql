@@ -34,3 +34,17 @@
 {% macro add_months(date, months) %}{{ return(adapter.dispatch('add_months')(date, months)) }}{% endmacro %}
 {% macro default__add_months(date, months) %}cast({{ date }} + to_months(cast({{ months }} as integer)) as date){% endmacro %}
 {% macro spark__add_months(date, months) %}add_months({{ date }}, cast({{ months }} as int)){% endmacro %}
+
+{# The whole numbers from one to another, both included, as a list. #}
+{% macro integer_list(first, last) %}{{ return(adapter.dispatch('integer_list')(first, last)) }}{% endmacro %}
+{% macro default__integer_list(first, last) %}range({{ first }}, {{ last }} + 1){% endmacro %}
+{% macro spark__integer_list(first, last) %}sequence({{ first }}, {{ last }}){% endmacro %}
+
+{# A list of the expressions that are not null, in their order. #}
+{% macro list_non_null(expressions) %}{{ return(adapter.dispatch('list_non_null')(expressions)) }}{% endmacro %}
+{% macro default__list_non_null(expressions) -%}
+list_filter([{{ expressions | join(', ') }}], item -> item is not null)
+{%- endmacro %}
+{% macro spark__list_non_null(expressions) -%}
+filter(array({{ expressions | join(', ') }}), item -> item is not null)
+{%- endmacro %}

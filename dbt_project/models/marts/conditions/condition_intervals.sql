@@ -1,5 +1,5 @@
 -- A condition holds over date intervals. One-claim evidence: from the claim date for the look-back. Two-claim evidence: from
--- second date until the look-back of the first runs out; of all pairs of dates the neighbouring ones give the longest intervals.
+-- the second date until the look-back of the first runs out; of all pairs of dates the neighbouring ones give the longest intervals.
 -- The end is the date plus the look-back months less a day, which at month-ends equals the calendar-month window.
 with days as (
     select
