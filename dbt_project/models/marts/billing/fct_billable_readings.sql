@@ -30,7 +30,7 @@ counted as (
         on
             {{ in_force('readings', 'records.month_end') }}
             and (not readings.needs_complex or records.is_complex)
-            and (readings.performer = 'any' or readings.performer = records.performer)
+            and (readings.performer = 'any' or records.performer = readings.performer)
 ),
 
 earned as (

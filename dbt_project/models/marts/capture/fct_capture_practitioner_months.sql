@@ -118,7 +118,10 @@ compared as (
         coalesce(billed.practitioner_npi, supported.practitioner_npi) as practitioner_npi,
         bool_or(coalesce(billed.units, 0) > coalesce(supported.units, 0)) as is_beyond,
         bool_or(coalesce(billed.units, 0) < coalesce(supported.units, 0)) as is_below
-    from (select * from billed_codes where code_role in ('base', 'addon')) as billed
+    from (
+        select * from billed_codes
+        where code_role in ('base', 'addon')
+    ) as billed
     full outer join supported_codes as supported
         on
             billed.beneficiary_id = supported.beneficiary_id

@@ -61,7 +61,7 @@ select
     {{ list_of_statuses(criteria, 'fail') }} as failed_criteria,
     {{ list_of_statuses(criteria, 'cannot_assess') }} as cannot_assess,
     {% for name in criteria %}
-    {{ name }}_status,
+        {{ name }}_status,
     {% endfor %}
     definition,
     counting_set,

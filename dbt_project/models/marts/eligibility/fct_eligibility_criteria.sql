@@ -18,14 +18,14 @@
     'care_plan': ("coalesce(cast(care_plan_date as " ~ dbt.type_string() ~ "), 'no plan on record')", "'a plan made or revised within a year'"),
 } %}
 {% for name, (observed, required) in told.items() %}
-select
-    beneficiary_id,
-    service_month,
-    {{ loop.index }} as criterion_order,
-    '{{ name }}' as criterion,
-    {{ name }}_status as status,
-    {{ observed }} as observed,
-    {{ required }} as required
-from {{ ref('eligibility_months') }}
-{% if not loop.last %}union all{% endif %}
+    select
+        beneficiary_id,
+        service_month,
+        {{ loop.index }} as criterion_order,
+        '{{ name }}' as criterion,
+        {{ name }}_status as status,
+        {{ observed }} as observed,
+        {{ required }} as required
+    from {{ ref('eligibility_months') }}
+    {% if not loop.last %}union all{% endif %}
 {% endfor %}

@@ -130,7 +130,7 @@ served as (
             serving.beneficiary_id = visit_months.beneficiary_id
             and serving.service_month = visit_months.service_month
             and serving.practice_tin = visit_months.practice_tin
-            and visit_months.months_ago < rules.lookback_months
+            and rules.lookback_months > visit_months.months_ago
     group by
         serving.beneficiary_id,
         serving.service_month,
@@ -152,7 +152,7 @@ consents as (
             and served.practice_tin = consents.practice_tin
             and consents.consent_date <= {{ dbt.last_day('served.service_month', 'month') }}
             -- A withdrawal ends with its month.
-            and (consents.revoked_date is null or consents.revoked_date >= served.service_month)
+            and (consents.revoked_date is null or served.service_month <= consents.revoked_date)
     group by served.beneficiary_id, served.service_month
 ),
 
@@ -188,7 +188,9 @@ select
     coalesce(conditions.condition_count, 0) as condition_count,
     cast(coalesce(months.observed_months, 0) as integer) as observed_months,
     cast(coalesce(stay_days.stay_days, 0) as integer) as stay_days,
-    cast({{ dbt.datediff('months.service_month', 'months.month_end', 'day') }} + 1 as integer) as days_in_month,
+    cast(                {{ dbt.datediff('months.service_month', 'months.month_end', 'day') }} + 1 as integer
+    )
+        as days_in_month,
     cast(coalesce(esrd.esrd_lines, 0) as integer) as esrd_lines,
     case
         when hospice.beneficiary_id is not null then true
