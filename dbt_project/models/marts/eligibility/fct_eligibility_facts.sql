@@ -188,9 +188,7 @@ select
     coalesce(conditions.condition_count, 0) as condition_count,
     cast(coalesce(months.observed_months, 0) as integer) as observed_months,
     cast(coalesce(stay_days.stay_days, 0) as integer) as stay_days,
-    cast(                {{ dbt.datediff('months.service_month', 'months.month_end', 'day') }} + 1 as integer
-    )
-        as days_in_month,
+    cast(extract(day from months.month_end) as integer) as days_in_month,
     cast(coalesce(esrd.esrd_lines, 0) as integer) as esrd_lines,
     case
         when hospice.beneficiary_id is not null then true
