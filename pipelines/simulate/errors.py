@@ -145,7 +145,8 @@ def spoil_months(
     )
     whole = episodes.error[months.episode]
     billed = months.status == BILLED
-    months.error[billed & (whole != "")] = whole[billed & (whole != "")]
+    paid = billed & ~months.denied & (whole != "")  # a denied bill costs nobody anything
+    months.error[paid] = whole[paid]
     # A late consent is an error of the first month only.
     late = episodes.late_consent[months.episode] & (months.month > episodes.first[months.episode])
     months.error[late] = ""

@@ -16,6 +16,10 @@ from pipelines.simulate.world import NEVER, Bools, Floats, Ints, World
 LANES = ["staff", "complex", "practitioner"]
 STAFF, COMPLEX, PRACTITIONER = range(3)
 BILLED, UNBILLED, BELOW = range(3)
+# Monthly chance to start for a wanted share of yearly users: some users began the year before, and the mean
+# propensity is not 1. The people of a billing practice run out, so its chance must be higher.
+STARTS_PER_UPTAKE = 0.050
+FILLING = 1.65
 LEAD = 6  # months of coverage before a clean start, room for the visits that establish it
 
 
@@ -105,11 +109,12 @@ def plan_episodes(
     personal += ccm["hazard"]["south"] * world.place_south[people.place]
     propensity = personal[:, None] + ccm["hazard"]["per_condition"] * (known - 4)
     propensity = np.exp(propensity + ccm["hazard"]["recent_event"] * before)
-    # New users a year, given that some of a year's users began in the year before and practices fill up.
-    monthly = ccm["annual_uptake"] * ccm["uptake_scale"] * 0.066
+    monthly = ccm["annual_uptake"] * ccm["uptake_scale"] * STARTS_PER_UPTAKE
     share_other = ccm["by_another_practice"]
     active = months >= world.practice_starts_ccm[people.practice][:, None]
-    own = monthly * (1 - share_other) / parameters["practices"]["billing_share"] * 1.3 * propensity * active
+    own = (
+        monthly * (1 - share_other) / parameters["practices"]["billing_share"] * FILLING * propensity * active
+    )
     other = monthly * share_other * propensity
     own, other = np.minimum(own, 0.5) * able, np.minimum(other, 0.5) * able
     begins = random.random((people.size, calendar.total)) < own + other - own * other
