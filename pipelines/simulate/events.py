@@ -39,6 +39,8 @@ class Events:
 
     def inside_stay(self, person: Ints, day: Ints) -> Bools:
         """Whether each (person, day) lies in a hospital or skilled-nursing stay of the world without CCM."""
+        if not len(self._key):
+            return np.zeros(len(person), dtype=bool)
         at = np.searchsorted(self._key, person * SPAN + day, side="right") - 1
         found = np.maximum(at, 0)
         return (at >= 0) & (self._key[found] // SPAN == person) & (self._until[found] >= day)

@@ -69,7 +69,8 @@ def open_population(folder: Path) -> Population:
     """)
     con.execute("""
         create table final_lines as
-        select distinct l.*, c.beneficiary_id, c.claim_type, date_trunc('month', l.from_date)::date as service_month
+        select distinct l.*, c.beneficiary_id, c.claim_type,
+               date_trunc('month', l.from_date)::date as service_month
         from claim_lines l join final_claims c using (claim_id, claim_version)
     """)
     record = json.loads((folder / "truth" / "truth.json").read_text(encoding="utf-8"))

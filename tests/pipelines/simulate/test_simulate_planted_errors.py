@@ -68,15 +68,18 @@ AUDIT = {
     "F13": "select s.* from audited s where retired > 0",
     "F14": "select s.* from audited s where keeps_time and ((u99490 > 0 and minutes < 20)"
     " or (u99487 > 0 and minutes < 60) or (u99491 > 0 and own_minutes < 30))",
-    "F15": "select s.* from audited s where keeps_time and minutes >= 20 and (u99439 > greatest(0, (minutes - 20) // 20)"
+    "F15": "select s.* from audited s where keeps_time and minutes >= 20"
+    " and (u99439 > greatest(0, (minutes - 20) // 20)"
     " or u99489 > greatest(0, (minutes - 60) // 30) or u99437 > greatest(0, (own_minutes - 30) // 30))",
     "F24": "select s.* from audited s where keeps_consents and first_counted is not null and not exists ("
     " select 1 from consents c join people_ids i on i.delivered_id = c.beneficiary_id"
-    " where i.beneficiary_id = s.beneficiary_id and c.practice_tin = s.tin and c.consent_date <= s.first_counted"
+    " where i.beneficiary_id = s.beneficiary_id and c.practice_tin = s.tin"
+    " and c.consent_date <= s.first_counted"
     " and coalesce(c.revoked_date, date '9999-12-31') >= s.service_month)",
     "F26": "select s.* from audited s where not exists (select 1 from final_lines l"
     " where l.beneficiary_id = s.beneficiary_id and l.rendering_npi = s.npi and not l.is_denied"
-    " and l.hcpcs_code in ('99203', '99204', '99212', '99213', '99214', '99215', 'G0438', 'G0439', '99495', '99496')"
+    " and l.hcpcs_code in ('99203', '99204', '99212', '99213', '99214', '99215', 'G0438', 'G0439',"
+    " '99495', '99496')"
     " and l.from_date < s.service_month and l.from_date >= s.service_month - interval 12 month)",
     "F28": """
         select s.* from audited s where (
@@ -95,7 +98,8 @@ AUDIT = {
         left join (select distinct i.beneficiary_id, service_month, has_part_b, is_medicare_advantage
                    from enrollment_months e join people_ids i on i.delivered_id = e.beneficiary_id) e
             using (beneficiary_id, service_month)
-        where s.first_day > d.died or e.is_medicare_advantage or not e.has_part_b or e.service_month is null""",
+        where s.first_day > d.died or e.is_medicare_advantage or not e.has_part_b
+           or e.service_month is null""",
 }
 
 
@@ -109,7 +113,8 @@ def audit(population):
 def planted(population):
     found: dict[str, dict[bool, set]] = {}
     for rule, person, month, npi, is_planted in population.rows(
-        "select rule_id, beneficiary_id, service_month, practitioner_npi, is_planted from truth_planted_findings"
+        "select rule_id, beneficiary_id, service_month, practitioner_npi, is_planted"
+        " from truth_planted_findings"
     ):
         found.setdefault(rule, {True: set(), False: set()})[is_planted].add((person, str(month), npi))
     return found
@@ -152,7 +157,8 @@ def test_the_lines_named_by_the_truth_are_in_the_extracts_with_the_same_dollars(
 def test_a_person_carries_at_most_one_kind_of_error(population):
     assert (
         population.value("""
-        select max(kinds) from (select count(distinct rule_id) as kinds from truth_planted_errors group by beneficiary_id)
+        select max(kinds) from (
+            select count(distinct rule_id) as kinds from truth_planted_errors group by beneficiary_id)
     """)
         == 1
     )
@@ -191,7 +197,8 @@ def test_no_counted_activity_falls_in_a_stay_or_outside_its_month(population):
     population.con.execute(SETUP)
     inside = population.value("""
         select count(*) from activity a join final_claims c using (beneficiary_id)
-        where c.claim_type in ('inpatient', 'snf') and a.started_at::date between c.from_date and c.through_date
+        where c.claim_type in ('inpatient', 'snf')
+        and a.started_at::date between c.from_date and c.through_date
     """)
     assert inside == 0
 
