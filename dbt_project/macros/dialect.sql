@@ -30,11 +30,6 @@
 {% macro default__list_flatten_distinct(list) %}list_sort(list_distinct(flatten(list({{ list }})))){% endmacro %}
 {% macro spark__list_flatten_distinct(list) %}array_sort(array_distinct(flatten(collect_list({{ list }})))){% endmacro %}
 
-{# The date so many whole months later (earlier where negative). #}
-{% macro add_months(date, months) %}{{ return(adapter.dispatch('add_months')(date, months)) }}{% endmacro %}
-{% macro default__add_months(date, months) %}cast({{ date }} + to_months(cast({{ months }} as integer)) as date){% endmacro %}
-{% macro spark__add_months(date, months) %}add_months({{ date }}, cast({{ months }} as int)){% endmacro %}
-
 {# The whole numbers from one to another, both included, as a list. #}
 {% macro integer_list(first, last) %}{{ return(adapter.dispatch('integer_list')(first, last)) }}{% endmacro %}
 {% macro default__integer_list(first, last) %}range({{ first }}, {{ last }} + 1){% endmacro %}

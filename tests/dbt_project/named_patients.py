@@ -1,7 +1,7 @@
 """Named patients: `tests/cases/*.yml` read as stories and written as one delivery in the practice format.
 
-A story says who the person is, how they were covered, what was done and billed, and what must come out. Everything
-that the story leaves open gets a plain default here, so that a case shows only what matters to it.
+A story says who the person is, how they were covered, what was done and billed, and what must come out.
+Everything that the story leaves open gets a plain default here, so that a case shows only what matters to it.
 """
 
 from __future__ import annotations

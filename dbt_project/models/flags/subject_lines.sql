@@ -30,6 +30,7 @@ select
     lines.family,
     lines.lane,
     lines.code_role,
+    lines.performed_by,
     lines.is_ccm,
     lines.is_in_force,
     lines.units,
@@ -45,7 +46,6 @@ select
         order by lines.processed_date nulls last, lines.claim_id, lines.claim_line_id
     ) as payment_order,
     coalesce(lines.paid_usd, 0) as paid_usd,
-    coalesce(money.deductible_usd, 0) + coalesce(money.coinsurance_usd, 0) as cost_share_usd
+    coalesce(lines.deductible_usd, 0) + coalesce(lines.coinsurance_usd, 0) as cost_share_usd
 from paid_lines as lines
 inner join subjects on lines.subject_id = subjects.subject_id
-left join {{ ref('core_claim_lines') }} as money on lines.claim_line_id = money.claim_line_id

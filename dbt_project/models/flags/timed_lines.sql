@@ -3,17 +3,12 @@ with lines as (
     select
         lines.*,
         ladder.first_minute,
-        ladder.block_minutes,
-        code.performed_by
+        ladder.block_minutes
     from {{ ref('subject_lines') }} as lines
     inner join {{ ref('time_ladder') }} as ladder
         on
             lines.hcpcs_code = ladder.hcpcs_code
             and {{ in_force('ladder', 'lines.service_month') }}
-    inner join {{ ref('care_management_codes') }} as code
-        on
-            lines.hcpcs_code = code.hcpcs_code
-            and {{ in_force('code', 'lines.from_date') }}
     where lines.is_ccm and lines.is_in_force
 ),
 

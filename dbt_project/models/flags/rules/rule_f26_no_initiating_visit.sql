@@ -112,8 +112,8 @@ seen_months as (
     inner join {{ ref('core_enrollment_months') }} as enrollment
         on
             starts.beneficiary_id = enrollment.beneficiary_id
-            and enrollment.service_month >= starts.earliest_date
-            and enrollment.service_month < starts.start_month
+            and starts.earliest_date <= enrollment.service_month
+            and starts.start_month > enrollment.service_month
     where enrollment.has_part_b and not enrollment.is_medicare_advantage
     group by starts.beneficiary_id, starts.practitioner_npi, starts.start_month
 ),
