@@ -1,0 +1,229 @@
+"""What a delimited file is made of, found in one pass over its bytes; a plain copy of an irregular one."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import zlib
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from pipelines.extracts.delivery import UnreadableExtract
+
+CHUNK = 1 << 22
+LONGEST_HEADER = 1 << 20
+# A quoted value may run over several lines; past this many an open quote is taken for a mistake.
+LONGEST_RECORD_LINES = 50
+SIGNATURES = (
+    (b"PK\x03\x04", "a zip archive or Excel workbook"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip file without the ending .gz"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+    (b"%PDF", "a PDF document"),
+)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """`lines` counts physical lines, the header included; `blank_lines` are their numbers, from 1.
+
+    `is_plain` = UTF-8, one kind of line end, no line with an odd number of quotes.
+    """
+
+    first_line: str
+    encoding: str
+    lines: int
+    blank_lines: list[int]
+    has_quotes: bool
+    is_plain: bool
+
+
+@dataclass
+class PlainCopy:
+    """`skipped`: numbers of lines left blank; `unclosed`: number and text of lines with an open quote."""
+
+    lines: int = 0
+    skipped: list[int] = field(default_factory=list)
+    unclosed: list[tuple[int, str]] = field(default_factory=list)
+
+
+def survey(path: Path, label: str) -> Survey:
+    """Read the whole file once; raises `UnreadableExtract` for empty, binary, truncated or damaged files."""
+    try:
+        return _survey(path, label)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise UnreadableExtract(
+            label, "the gzip file is truncated or damaged", expected="a complete gzip file"
+        ) from None
+    except OSError as fault:
+        raise UnreadableExtract(label, f"cannot be opened ({fault.strerror})") from None
+
+
+def _survey(path: Path, label: str) -> Survey:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_utf8 = True
+    feeds = pairs = returns = size = 0
+    has_quotes = may_have_blank = False
+    head = tail = b""
+    with _bytes(path) as source:
+        while chunk := source.read(CHUNK):
+            if size == 0:
+                _refuse_signature(chunk, label)
+            if len(head) < LONGEST_HEADER:
+                head += chunk[: LONGEST_HEADER - len(head)]
+            if b"\0" in chunk:
+                raise UnreadableExtract(label, "this is a binary file", expected="delimited text")
+            if is_utf8:
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+            joined = tail + chunk
+            feeds += chunk.count(b"\n")
+            returns += chunk.count(b"\r")
+            pairs += joined.count(b"\r\n") - tail.count(b"\r\n")
+            has_quotes = has_quotes or b'"' in chunk
+            may_have_blank = may_have_blank or b"\n\n" in joined or b"\n\r\n" in joined
+            size += len(chunk)
+            tail = joined[-2:]
+    if is_utf8:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            is_utf8 = False
+    encoding = "utf-8" if is_utf8 else "latin-1"
+    first_line = _first_line(head, encoding, label, size)
+    one_line_end = returns == 0 or (pairs == returns == feeds)
+    blanks: list[int] = []
+    odd_quotes = False
+    if one_line_end and (has_quotes or may_have_blank):
+        with _bytes(path) as source:
+            for number, raw in enumerate(source, 1):
+                line = raw.rstrip(b"\r\n")
+                if not line:
+                    blanks.append(number)
+                elif line.count(b'"') & 1:
+                    odd_quotes = True
+    return Survey(
+        first_line=first_line,
+        encoding=encoding,
+        lines=feeds + returns - pairs + (not tail.endswith((b"\n", b"\r"))),
+        blank_lines=blanks,
+        has_quotes=has_quotes,
+        is_plain=is_utf8 and one_line_end and not odd_quotes,
+    )
+
+
+def plain_copy(
+    path: Path,
+    target: Path,
+    found: Survey,
+    *,
+    delimiter: str,
+    column_count: int,
+    suffix: str = "",
+    every_quoted_line: bool = False,
+) -> PlainCopy:
+    """Write `path` to `target` as UTF-8 with one line feed a line and every quote closed on its line.
+
+    A value that runs over several lines is joined with spaces and followed by as many blank lines, so that
+    numbers stay those of the source. A line whose quotes never close is left blank and returned. `suffix` is
+    added to every line that is not blank. `every_quoted_line` checks lines with an even number of quotes too.
+    """
+    copied = PlainCopy()
+    with _text(path, found.encoding) as source, target.open("w", encoding="utf-8", newline="") as sink:
+        lines = _Lines(source)
+        while (line := lines.take()) is not None:
+            copied.lines += 1
+            quotes = line.count('"')
+            if quotes and (quotes & 1 or every_quoted_line) and _cells(line, delimiter) is None:
+                joined, extra = _join(line, lines, delimiter, column_count)
+                if joined is None:
+                    copied.unclosed.append((copied.lines, line))
+                    line = ""
+                else:
+                    copied.skipped.extend(range(copied.lines + 1, copied.lines + 1 + extra))
+                    copied.lines += extra
+                    sink.write(joined + suffix + "\n" * (extra + 1))
+                    continue
+            if not line:
+                copied.skipped.append(copied.lines)
+                sink.write("\n")
+            else:
+                sink.write(line + suffix + "\n")
+    return copied
+
+
+class _Lines:
+    """Lines without their ends, which may be given back."""
+
+    def __init__(self, source: IO[str]) -> None:
+        self.source = source
+        self.returned: deque[str] = deque()
+
+    def take(self) -> str | None:
+        if self.returned:
+            return self.returned.popleft()
+        text = self.source.readline()
+        return text.rstrip("\n") if text else None
+
+    def give_back(self, lines: list[str]) -> None:
+        self.returned.extendleft(reversed(lines))
+
+
+def _join(line: str, lines: _Lines, delimiter: str, column_count: int) -> tuple[str | None, int]:
+    """The record that begins on `line`, and how many more lines it takes; None where it never closes."""
+    taken: list[str] = []
+    quotes = line.count('"')
+    while len(taken) < LONGEST_RECORD_LINES and (following := lines.take()) is not None:
+        taken.append(following)
+        quotes += following.count('"')
+        if quotes % 2 == 0 and '"' in following:
+            joined = " ".join([line, *taken])
+            cells = _cells(joined, delimiter)
+            if cells is not None and len(cells) == column_count:
+                return joined, len(taken)
+    lines.give_back(taken)
+    return None, 0
+
+
+def _cells(line: str, delimiter: str) -> list[str] | None:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+
+
+def _first_line(head: bytes, encoding: str, label: str, size: int) -> str:
+    text = head.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace")
+    if not text.strip():
+        raise UnreadableExtract(label, "the file is empty", expected="a header line with column names")
+    first = text.replace("\r", "\n").split("\n", 1)[0]
+    if any(ord(mark) < 32 and mark != "\t" for mark in first):
+        raise UnreadableExtract(label, "this is a binary file", expected="delimited text")
+    if not first.strip():
+        raise UnreadableExtract(label, "the line is blank", line=1, expected="column names")
+    if len(head) >= LONGEST_HEADER and len(first) >= LONGEST_HEADER // 4 and size > LONGEST_HEADER:
+        raise UnreadableExtract(label, "no line end where the header should end", line=1)
+    return first
+
+
+def _refuse_signature(chunk: bytes, label: str) -> None:
+    for signature, kind in SIGNATURES:
+        if chunk.startswith(signature):
+            raise UnreadableExtract(label, "this is a binary file", expected="delimited text", actual=kind)
+
+
+def _bytes(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _text(path: Path, encoding: str) -> IO[str]:
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    if path.suffix == ".gz":
+        return cast("IO[str]", gzip.open(path, "rt", encoding=codec, newline=None))
+    return path.open("r", encoding=codec, newline=None)
