@@ -13,7 +13,7 @@ from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.programme import COMPLEX, PRACTITIONER, STAFF, Episodes, Months
 from pipelines.simulate.streams import stream
-from pipelines.simulate.world import Ints, World
+from pipelines.simulate.world import Floats, Ints, World
 
 STAFF_CREDENTIALS = ["RN", "LPN", "MA", "MSW", "PHARMD"]
 ACTIVITIES = ["call", "care_coordination", "medication_review", "plan_update"]
@@ -55,12 +55,25 @@ def build_consents(
             "kept": kept,
         }
     )
-    length = calendar.starts[episodes.last] - calendar.starts[episodes.first]
-    plans = frame.with_columns(
-        revised=pl.Series(frame["created"].to_numpy() + np.floor(u[3] * length).astype(np.int64)),
-        given=pl.Series(frame["created"].to_numpy() + np.floor(u[4] * 8).astype(np.int64)),
-    )
+    plans = _plans(calendar, episodes, frame, u[3], u[4])
     return frame.filter("has"), plans.filter("kept")
+
+
+def _plans(
+    calendar: Calendar, episodes: Episodes, frame: pl.DataFrame, revising: Floats, giving: Floats
+) -> pl.DataFrame:
+    """A plan at the start and a new one every nine months, so that none in use is older than a year."""
+    number = 1 + np.maximum(0, (episodes.last - episodes.first) // 9)
+    owner = np.repeat(np.arange(len(number)), number)
+    order = order_within(owner)
+    month = np.minimum(episodes.first[owner] + 9 * order, calendar.total - 1)
+    created = np.where(order == 0, frame["created"].to_numpy()[owner], calendar.starts[month] - 4)
+    return frame[owner].with_columns(
+        number=pl.Series(frame["number"].to_numpy()[owner] * 10 + order),
+        created=pl.Series(created),
+        revised=pl.Series(created + np.floor(revising[owner] * 60).astype(np.int64)),
+        given=pl.Series(created + np.floor(giving[owner] * 8).astype(np.int64)),
+    )
 
 
 def build_time(

@@ -16,6 +16,7 @@ from pipelines.simulate.people import NO_DAY, People
 from pipelines.simulate.world import PRACTICE_TYPES, World
 
 FORMER = 500_000_000
+OFFICE_VISITS = ["M1A", "M1B"]
 
 
 def person_id(people: People, person: pl.Series, day: pl.Series) -> pl.Series:
@@ -101,6 +102,7 @@ def claim_tables(
     )
     professional = pl.col("type").is_in([CLAIM_TYPES.index("carrier"), CLAIM_TYPES.index("dme")])
     denied = pl.col("claim_denied")
+    together = pl.len().over("key", "version") > 1  # a visit with something else on the same claim
     details = lines.select(
         claim_id=claim_id(pl.col("key")),
         claim_version="version",
@@ -108,7 +110,7 @@ def claim_tables(
         from_date=date(pl.col("from")),
         through_date=date(pl.col("through")),
         hcpcs_code=filled(pl.col("code")),
-        modifier_1=pl.lit(None, dtype=pl.String),
+        modifier_1=pl.when(pl.col("betos").is_in(OFFICE_VISITS) & professional & together).then(pl.lit("25")),
         modifier_2=pl.lit(None, dtype=pl.String),
         units="units",
         place_of_service_code=filled(pl.col("place")),
@@ -249,7 +251,7 @@ def record_tables(
         npi=npi_of(world, plans["practitioner"]),
         tin=tin_of(world, plans["practice"]),
     ).select(
-        care_plan_id=pl.lit("P") + pl.col("number").cast(pl.String).str.zfill(10),
+        care_plan_id=pl.lit("P") + pl.col("number").cast(pl.String).str.zfill(11),
         beneficiary_id="beneficiary_id",
         practitioner_npi="npi",
         practice_tin="tin",

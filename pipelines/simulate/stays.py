@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.simulate.book import (
+    AMBULANCE,
     EMERGENCY_FACILITY,
     EMERGENCY_VISIT,
     HHA,
@@ -314,4 +315,14 @@ def _emergencies(
         practice=world.practitioner_practice[doctor],
         setting=setting,
         deniable=True,
+    )
+    # Ambulance claims are professional claims that no condition rule may count.
+    ride = np.flatnonzero(u * 10 % 1 < parameters["visits"]["ambulance"])
+    book.add_visits(
+        claim_key(AMBULANCE, people.number[person[ride]], month[ride], 0),
+        person[ride],
+        day[ride],
+        "A0429",
+        "41",
+        setting=setting,
     )

@@ -166,8 +166,12 @@ def _adoption(
     starts[chosen] = np.where(early[chosen], history, late[chosen])
     keeps = np.zeros(count, dtype=bool)
     keeps[chosen] = True
+    # Practices without records are rather small ones, so that they do not hide most of a small population.
     silent = (
         max(1, round(len(chosen) * settings["without_records"])) if settings["without_records"] > 0 else 0
     )
-    keeps[chosen[1 : 1 + silent]] = False
+    by_share = chosen[np.argsort(share[chosen], kind="stable")]
+    quiet = by_share[len(chosen) // 3 :][:silent]
+    keeps[quiet] = False
+    starts[quiet] = history
     return starts, keeps
