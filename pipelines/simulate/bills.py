@@ -12,6 +12,8 @@ from pipelines.simulate.programme import BILLED, LANES, Episodes, Months
 from pipelines.simulate.streams import stream
 from pipelines.simulate.world import Ints
 
+OVERSIGHT_CODE, CAPITATION_CODE = "G0181", "90960"
+CLASHING = [OVERSIGHT_CODE, CAPITATION_CODE]
 DENIED, CANCELLED = "denied_duplicate", "cancelled_duplicate"
 
 
@@ -40,8 +42,8 @@ def bill_lines(
         _part(error == "F13", 0, 3, np.full(count, parameters["ccm"]["retired_add_on"]), None, day),
         _part(error == "F01", 1, 1, base, None, twentieth),
         _part(error == "F03", 1, 1, np.full(count, rungs[2]["base"]), None, day),
-        _part(error == "F04", 1, 1, np.full(count, "G0181"), None, twentieth),
-        _part(error == "F05", 1, 1, np.full(count, "90960"), None, day),
+        _part(error == "F04", 1, 1, np.full(count, OVERSIGHT_CODE), None, twentieth),
+        _part(error == "F05", 1, 1, np.full(count, CAPITATION_CODE), None, day),
     ]
     # Sent again and denied, or sent again and cancelled: a rule over final-action lines must not see them.
     s = parameters["statements"]

@@ -13,7 +13,7 @@ import polars as pl
 from pipelines.simulate.book import CCM_VISIT, CLAIM_TYPES, KEY_KIND, NCH_TYPES, PRIMARY_VISIT, WELLNESS, text
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import NO_DAY, People
-from pipelines.simulate.world import PRACTICE_TYPES, World
+from pipelines.simulate.world import World
 
 FORMER = 500_000_000
 OFFICE_VISITS = ["M1A", "M1B"]
@@ -282,47 +282,3 @@ def record_tables(
         is_voided="voided",
     )
     return {"consents": consent, "care_plans": plan, "care_management_time": activity}
-
-
-def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataFrame]:
-    """practices and providers."""
-    places = parameters["geography"]
-    count = world.practices
-    clinic = world.practice_type
-    kind = ["Primary Care", "Specialists", "Hospital Medicine"]
-    index = np.arange(count)
-    practices = pl.DataFrame(
-        {
-            "practice_tin": tin_of(world, pl.Series(index)),
-            "practice_name": pl.Series(
-                [f"{kind[k]} {i + 1:05d}" for i, k in enumerate(world.practice_kind.tolist())]
-            ),
-            "facility_ccn": pl.Series(
-                np.where(clinic == 1, 993_800 + index % 100, np.where(clinic == 2, 991_800 + index % 100, -1))
-            ),
-            "practice_type": text(PRACTICE_TYPES, clinic),
-            "state_code": text([p["state"] for p in places], world.practice_place),
-            "zip_code": text([p["zips"][0] for p in places], world.practice_place),
-            "aco_id": pl.Series(world.practice_aco),
-        }
-    ).with_columns(
-        facility_ccn=pl.when(pl.col("facility_ccn") > 0).then(pl.col("facility_ccn").cast(pl.String)),
-        aco_id=pl.when(pl.col("aco_id") > 0).then(
-            pl.lit("A9") + pl.col("aco_id").cast(pl.String).str.zfill(3)
-        ),
-    )
-    heads = np.arange(len(world.practitioner_npi))
-    specialty = pl.Series(world.practitioner_specialty.tolist())
-    credential = np.where(world.practitioner_is_nurse, 1, 0) + (world.practitioner_specialty == "97")
-    providers = pl.DataFrame(
-        {
-            "npi": npi_of(world, pl.Series(heads)),
-            "practice_tin": tin_of(world, pl.Series(world.practitioner_practice)),
-            "provider_name": pl.Series(heads + 1),
-            "credential": text(["MD", "NP", "PA"], credential.astype(np.int64)),
-            "specialty_code": specialty,
-        }
-    ).with_columns(
-        provider_name=pl.lit("Practitioner ") + pl.col("provider_name").cast(pl.String).str.zfill(6)
-    )
-    return {"practices": practices, "providers": providers}

@@ -11,7 +11,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.simulate import errors, faults, programme, records, render, statements, stays, truth, visits
+from pipelines.simulate import (
+    ccm_visits,
+    emergencies,
+    errors,
+    faults,
+    programme,
+    records,
+    render,
+    render_world,
+    statements,
+    stays,
+    truth,
+    visits,
+)
 from pipelines.simulate.bills import DENIED, bill_lines
 from pipelines.simulate.book import CCM_BILL, SETTINGS, ClaimBook, claim_key, order_within
 from pipelines.simulate.diagnoses import build_diagnoses
@@ -20,6 +33,7 @@ from pipelines.simulate.parameters import Calendar, calendar, digest, load
 from pipelines.simulate.payment import add_amounts
 from pipelines.simulate.people import People, build_people
 from pipelines.simulate.programme import Episodes, Months
+from pipelines.simulate.truth_schemas import SCHEMAS
 from pipelines.simulate.world import World, build_world
 from pipelines.simulate.writing import TableFile, contract_schemas
 
@@ -65,9 +79,9 @@ def simulate(
     counts: Counter[str] = Counter()
     schemas = contract_schemas()
     tables = {name: TableFile(extracts / f"{name}.{files}", schema) for name, schema in schemas.items()}
-    known = {name: TableFile(truths / f"{name}.parquet", schema) for name, schema in truth.SCHEMAS.items()}
+    known = {name: TableFile(truths / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
     try:
-        for name, frame in render.world_tables(settings, world).items():
+        for name, frame in render_world.world_tables(settings, world).items():
             tables[name].write(frame)
         size = int(settings["window"]["chunk_people"])
         for chunk, first in enumerate(range(0, people, size)):
@@ -135,7 +149,8 @@ def make_chunk(
     book = ClaimBook()
     visits.build_visits(settings, months, world, people, events, book, seed, chunk)
     stays.build_stays(settings, months, world, people, events, ended >= 0, book, seed, chunk)
-    initiating = visits.build_ccm_visits(settings, months, world, people, events, episodes, book, seed, chunk)
+    emergencies.build_emergencies(settings, world, people, events, book, seed, chunk)
+    initiating = ccm_visits.build_ccm_visits(months, world, people, events, episodes, book, seed, chunk)
     lines_of_plan = bill_lines(settings, months, episodes, served, seed, chunk)
     add_bills(world, people, episodes, served, months, lines_of_plan, book)
     claims, lines = book.frames()

@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 
 from pipelines.simulate.book import (
-    AMBULANCE,
-    EMERGENCY_FACILITY,
-    EMERGENCY_VISIT,
     HHA,
     HOME_HEALTH,
     HOSPICE,
@@ -18,16 +15,16 @@ from pipelines.simulate.book import (
     HOSPITAL_VISIT,
     INPATIENT,
     NURSING_STAY,
-    OUTPATIENT,
     SETTINGS,
     SNF,
     TRANSITION,
     ClaimBook,
     claim_key,
     order_within,
-    pick_by_chance,
     text,
 )
+from pipelines.simulate.ccm_visits import build_oversight
+from pipelines.simulate.emergencies import hospital_doctor
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
@@ -38,10 +35,9 @@ from pipelines.simulate.visits import (
     HOSPITAL,
     NURSING,
     OFFICE,
-    build_oversight,
     facility_number,
 )
-from pipelines.simulate.world import HOSPITALIST, PHYSICIAN, Bools, Ints, World
+from pipelines.simulate.world import PHYSICIAN, Bools, Ints, World
 
 
 def build_stays(
@@ -127,7 +123,6 @@ def build_stays(
     )
     _after_discharge(parameters, calendar, world, people, events, served, book, key, agency, at_home, u)
     _hospice(parameters, calendar, people, book)
-    _emergencies(parameters, calendar, world, people, events, book, seed, chunk)
 
 
 def _hospital_professionals(
@@ -142,7 +137,7 @@ def _hospital_professionals(
     stay_key: Ints,
 ) -> None:
     """One professional claim a stay: admission, daily visits and discharge."""
-    doctor = _hospital_doctor(world, people, person, stay_key)
+    doctor = hospital_doctor(world, people, person, stay_key)
     key = claim_key(HOSPITAL_VISIT, people.number[person], month, stay_key % 1000)
     practice = world.practitioner_practice[doctor]
     book.add_claims(
@@ -172,15 +167,6 @@ def _hospital_professionals(
     book.add_lines(
         key[out], end[out], line=3, code="99239", practitioner=doctor[out], practice=practice[out], **shared
     )
-
-
-def _hospital_doctor(world: World, people: People, person: Ints, salt: Ints) -> Ints:
-    """A hospital practitioner of the person's place."""
-    hospitalists = np.flatnonzero(world.practice_kind == HOSPITALIST)
-    of_place = np.empty(len(world.place_weight), dtype=np.int64)
-    of_place[world.practice_place[hospitalists]] = hospitalists
-    practice = of_place[people.place[person]]
-    return world.first_practitioner[practice] + (people.number[person] + salt) % 8
 
 
 def _after_discharge(
@@ -268,61 +254,3 @@ def _hospice(parameters: dict[str, Any], calendar: Calendar, people: People, boo
         facility_cents=days * round(parameters["costs"]["hospice_per_day"] * 100),
     )
     book.add_lines(key, first, through=last, revenue="0651", units=days, unpriced=True)
-
-
-def _emergencies(
-    parameters: dict[str, Any],
-    calendar: Calendar,
-    world: World,
-    people: People,
-    events: Events,
-    book: ClaimBook,
-    seed: int,
-    chunk: int,
-) -> None:
-    """A facility claim and a professional claim for every emergency visit."""
-    random = stream(seed, "emergency claims", chunk)
-    person, day = events.emergency_person, events.emergency_day
-    u, noise = random.random(len(person)), random.standard_normal(len(person))
-    cost = parameters["costs"]["emergency_facility"]
-    cents = np.round(cost["median"] * np.exp(cost["sigma"] * noise) * 100).astype(np.int64)
-    good = ~events.emergency_prevented & (day <= people.death_day[person])
-    person, day, month = person[good], day[good], events.emergency_month[good]
-    u, cents = u[good], cents[good]
-    code = pick_by_chance(["99283", "99284", "99285"], [0.25, 0.45, 0.30], u)
-    setting = SETTINGS.index("emergency")
-    book.add_visits(
-        claim_key(EMERGENCY_FACILITY, people.number[person], month, 0),
-        person,
-        day,
-        code,
-        "",
-        revenue="0450",
-        cents=cents,
-        type=OUTPATIENT,
-        bill_type="131",
-        ccn=facility_number(people.place[person], HOSPITAL),
-        setting=setting,
-    )
-    doctor = _hospital_doctor(world, people, person, day)
-    book.add_visits(
-        claim_key(EMERGENCY_VISIT, people.number[person], month, 0),
-        person,
-        day,
-        code,
-        "23",
-        practitioner=doctor,
-        practice=world.practitioner_practice[doctor],
-        setting=setting,
-        deniable=True,
-    )
-    # Ambulance claims are professional claims that no condition rule may count.
-    ride = np.flatnonzero(u * 10 % 1 < parameters["visits"]["ambulance"])
-    book.add_visits(
-        claim_key(AMBULANCE, people.number[person[ride]], month[ride], 0),
-        person[ride],
-        day[ride],
-        "A0429",
-        "41",
-        setting=setting,
-    )

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from pipelines.simulate.bills import CLASHING
 from pipelines.simulate.errors import COLLATERAL
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
@@ -15,111 +15,6 @@ from pipelines.simulate.people import People
 from pipelines.simulate.programme import BILLED, LANES, UNBILLED, Episodes, Months
 from pipelines.simulate.render import claim_id, current_id, npi_of, tin_of
 from pipelines.simulate.world import World
-
-LIST = pa.list_(pa.string())
-SCHEMAS: dict[str, pa.Schema] = {
-    "people": pa.schema(
-        [
-            ("beneficiary_id", pa.string()),
-            ("race", pa.string()),
-            ("is_dual", pa.bool_()),
-            ("is_rural", pa.bool_()),
-            ("is_south", pa.bool_()),
-            ("age_mid_window", pa.float64()),
-            ("latent_health", pa.float64()),
-            ("frailty", pa.float64()),
-            ("condition_count", pa.int64()),
-            ("practice_tin", pa.string()),
-            ("practitioner_npi", pa.string()),
-        ]
-    ),
-    "conditions": pa.schema(
-        [
-            ("beneficiary_id", pa.string()),
-            ("condition", pa.string()),
-            ("onset_month", pa.date32()),
-            ("is_held", pa.bool_()),
-            ("is_coded", pa.bool_()),
-        ]
-    ),
-    "episodes": pa.schema(
-        [
-            ("beneficiary_id", pa.string()),
-            ("practice_tin", pa.string()),
-            ("practitioner_npi", pa.string()),
-            ("first_month", pa.date32()),
-            ("last_month", pa.date32()),
-            ("lane", pa.string()),
-            ("is_own_practice", pa.bool_()),
-            ("keeps_records", pa.bool_()),
-            ("is_second_biller", pa.bool_()),
-            ("planted_error", pa.string()),
-        ]
-    ),
-    "ccm_months": pa.schema(
-        [
-            ("beneficiary_id", pa.string()),
-            ("service_month", pa.date32()),
-            ("practitioner_npi", pa.string()),
-            ("practice_tin", pa.string()),
-            ("lane", pa.string()),
-            ("record_seconds", pa.int64()),
-            ("keeps_records", pa.bool_()),
-            ("is_billed", pa.bool_()),
-            ("is_denied", pa.bool_()),
-            ("base_units", pa.int64()),
-            ("add_on_units", pa.int64()),
-            ("expected_state", pa.string()),
-            ("planted_error", pa.string()),
-        ]
-    ),
-    "planted_errors": pa.schema(
-        [
-            ("error_id", pa.string()),
-            ("rule_id", pa.string()),
-            ("detail", pa.string()),
-            ("beneficiary_id", pa.string()),
-            ("service_month", pa.date32()),
-            ("practitioner_npi", pa.string()),
-            ("practice_tin", pa.string()),
-            ("claim_line_ids", LIST),
-            ("claim_ids", LIST),
-            ("allowed_usd", pa.decimal128(12, 2)),
-            ("paid_usd", pa.decimal128(12, 2)),
-            ("collateral", LIST),
-        ]
-    ),
-    "planted_findings": pa.schema(
-        [
-            ("error_id", pa.string()),
-            ("rule_id", pa.string()),
-            ("beneficiary_id", pa.string()),
-            ("service_month", pa.date32()),
-            ("practitioner_npi", pa.string()),
-            ("is_planted", pa.bool_()),
-        ]
-    ),
-    "decoys": pa.schema(
-        [
-            ("claim_id", pa.string()),
-            ("kind", pa.string()),
-            ("beneficiary_id", pa.string()),
-            ("service_month", pa.date32()),
-            ("practitioner_npi", pa.string()),
-        ]
-    ),
-    "prevented_events": pa.schema(
-        [("beneficiary_id", pa.string()), ("service_month", pa.date32()), ("kind", pa.string())]
-    ),
-    "planted_faults": pa.schema(
-        [
-            ("table_name", pa.string()),
-            ("fault", pa.string()),
-            ("row_key", pa.string()),
-            ("is_held_back", pa.bool_()),
-        ]
-    ),
-}
 
 
 def people_truth(
@@ -244,8 +139,9 @@ def error_truth(
         .agg(
             claim_line_ids=pl.concat_str("claim_id", pl.col("line").cast(pl.String), separator="-").sort(),
             claim_ids=pl.col("claim_id").unique().sort(),
-            allowed_usd=pl.col("allowed").sum(),
-            paid_usd=pl.col("paid").sum(),
+            # What should not have been paid is the CCM, not the service that it clashes with.
+            allowed_usd=pl.col("allowed").filter(~pl.col("code").is_in(CLASHING)).sum(),
+            paid_usd=pl.col("paid").filter(~pl.col("code").is_in(CLASHING)).sum(),
         )
     )
     collateral = pl.DataFrame(

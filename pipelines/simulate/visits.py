@@ -8,13 +8,11 @@ import numpy as np
 
 from pipelines.simulate.book import (
     CAPITATION,
-    CCM_VISIT,
     DME,
     EQUIPMENT,
     NONE,
     OUTPATIENT,
     OUTPATIENT_VISIT,
-    OVERSIGHT,
     PRIMARY_VISIT,
     SETTINGS,
     SPECIALIST_VISIT,
@@ -28,9 +26,9 @@ from pipelines.simulate.book import (
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
-from pipelines.simulate.programme import Episodes, someone
+from pipelines.simulate.programme import someone
 from pipelines.simulate.streams import draw_member, stream
-from pipelines.simulate.world import PHYSICIAN, RHC, SPECIALIST, Bools, Floats, Ints, World
+from pipelines.simulate.world import PHYSICIAN, RHC, SPECIALIST, Floats, Ints, World
 
 OFFICE = "11"
 RURAL_CLINIC, HEALTH_CENTRE, HOSPITAL, NURSING, AGENCY, HOSPICE_CCN = 3800, 1800, 1, 5001, 7001, 1501
@@ -106,7 +104,7 @@ def _primary(
     colleague = u[0] < parameters["visits"]["colleague"]
     practitioner = np.where(colleague, someone(world, practice, u[1]), people.practitioner[person])
     code = pick_by_chance(["99213", "99214", "99212", "99215"], [0.41, 0.49, 0.05, 0.05], u[2])
-    _office_claims(world, people, book, key, person, day, practice, practitioner, code)
+    office_claims(world, people, book, key, person, day, practice, practitioner, code)
     tested = u[3] < parameters["visits"]["laboratory"]
     book.add_lines(
         key[tested],
@@ -119,7 +117,7 @@ def _primary(
     )
 
 
-def _office_claims(
+def office_claims(
     world: World,
     people: People,
     book: ClaimBook,
@@ -257,7 +255,7 @@ def _wellness(
     first = (order_within(person) == 0) & (people.entry[person] > 0)
     key = claim_key(WELLNESS, people.number[person], month, 0)
     code = text(["G0439", "G0438"], first.astype(np.int64))
-    _office_claims(
+    office_claims(
         world, people, book, key, person, day, people.practice[person], people.practitioner[person], code
     )
 
@@ -311,78 +309,5 @@ def _equipment(
         type=DME,
         practitioner=NONE,
         setting=SETTINGS.index("equipment"),
-        deniable=True,
-    )
-
-
-def build_ccm_visits(
-    parameters: dict[str, Any],
-    calendar: Calendar,
-    world: World,
-    people: People,
-    events: Events,
-    episodes: Episodes,
-    book: ClaimBook,
-    seed: int,
-    chunk: int,
-) -> Ints:
-    """Visits that establish a served person: two before the start and one every five months.
-
-    They list every established condition, and are with the practitioner who bills CCM, except where the
-    planted error is that this practitioner never saw the person. Returns the initiating day of each episode.
-    """
-    random = stream(seed, "ccm visits", chunk)
-    count = len(episodes.person)
-    opens = calendar.starts[episodes.first]
-    initiating = events.day_outside(episodes.person, opens - 55, opens - 20, random)
-    earlier = events.day_outside(episodes.person, opens - 170, opens - 100, random)
-    steps = np.maximum(0, (episodes.last - episodes.first) // 5)
-    owner = np.repeat(np.arange(count), steps)
-    month = episodes.first[owner] + 5 * (1 + order_within(owner))
-    low, high = calendar.starts[month] + 2, calendar.starts[month] + 24
-    later = events.day_outside(episodes.person[owner], low, high, random)
-    # The F02 counterpart needs one visit only; its evidence is the other practice's.
-    full = ~episodes.second_biller
-    episode = np.concatenate([np.arange(count), np.flatnonzero(full), owner])
-    day = np.concatenate([initiating, earlier[full], later])
-    order = np.lexsort((day, episode))
-    episode, day = episode[order], day[order]
-    person = episodes.person[episode]
-    stranger = (episodes.error == "F26")[episode]
-    practice = np.where(stranger, people.practice[person], episodes.practice[episode])
-    practitioner = np.where(stranger, people.practitioner[person], episodes.practitioner[episode])
-    code = pick_by_chance(["99214", "99215", "G0439"], [0.75, 0.15, 0.10], random.random(len(person)))
-    by_person = np.lexsort((day, person))
-    rank = np.empty(len(person), dtype=np.int64)
-    rank[by_person] = order_within(person[by_person])
-    key = claim_key(CCM_VISIT, people.number[person], calendar.month_of(day), rank)
-    _office_claims(
-        world, people, book, key, person, day, practice, practitioner, code, forced=True, deniable=False
-    )
-    return initiating
-
-
-def build_oversight(
-    calendar: Calendar, world: World, people: People, book: ClaimBook, person: Ints, day: Ints, served: Bools
-) -> None:
-    """Home-health plan oversight by the own practitioner of people whom nobody serves with CCM."""
-    month = calendar.month_of(day)
-    good = ~served[person] & (month < calendar.total)
-    person, month = person[good], month[good]
-    day = calendar.last_day(month)
-    good = people.covered[person, month] & (day < people.death_day[person])
-    good &= world.practice_type[people.practice[person]] == PHYSICIAN
-    person, month, day = person[good], month[good], day[good]
-    _, once = np.unique(person * 1000 + month, return_index=True)
-    person, month, day = person[once], month[once], day[once]
-    book.add_visits(
-        claim_key(OVERSIGHT, people.number[person], month, 0),
-        person,
-        day,
-        "G0181",
-        OFFICE,
-        practitioner=people.practitioner[person],
-        practice=people.practice[person],
-        setting=SETTINGS.index("primary_care"),
         deniable=True,
     )
