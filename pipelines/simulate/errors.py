@@ -29,10 +29,10 @@ from pipelines.simulate.world import Bools, Ints, World
 # Rules that a planted error may set off besides its own, for the same practitioner-month.
 COLLATERAL: dict[str, list[str]] = {
     "F01": ["F12", "F14", "F15"],
-    "F02": [],
-    "F03": ["F01", "F12", "F14", "F15"],
-    "F04": [],
-    "F05": [],
+    "F02": ["F10"],
+    "F03": ["F01", "F10", "F12", "F14", "F15"],
+    "F04": ["F10"],
+    "F05": ["F10"],
     "F10": ["F15"],
     "F11": ["F15"],
     "F12": ["F01", "F14", "F15"],
