@@ -1,0 +1,59 @@
+"""Which formats there are, and which one a folder is in."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from pipelines.extracts.delivery import UnreadableExtract
+
+# One name a reader: the only such list. Each is a module of this package with NAME, LOOKS_FOR (one line),
+# recognises(folder), sources(folder) (the files that it reads) and read(con, folder).
+_READERS = ("practice", "rif", "synpuf")
+FORMATS = tuple(name for name in _READERS if importlib.util.find_spec(f"pipelines.extracts.{name}"))
+
+
+def reader(name: str) -> ModuleType:
+    """The module that reads format `name`; raises `UnreadableExtract` where there is none."""
+    if name not in FORMATS:
+        raise UnreadableExtract("--format", f"there is no format {name!r}", expected=", ".join(FORMATS))
+    return importlib.import_module(f"pipelines.extracts.{name}")
+
+
+def choose(folder: Path, name: str = "auto") -> ModuleType:
+    """The reader for `folder`: the one called `name`, or with `auto` the only one that recognises it."""
+    if not folder.is_dir():
+        raise UnreadableExtract(str(folder), "there is no such folder", expected="a folder of extract files")
+    if name != "auto":
+        return reader(name)
+    modules = [reader(candidate) for candidate in FORMATS]
+    reasons = {module: why for module in modules if (why := module.recognises(folder)) is not None}
+    if len(reasons) == 1:
+        return next(iter(reasons))
+    if reasons:
+        found = "; ".join(f"{module.NAME} ({why})" for module, why in reasons.items())
+        raise UnreadableExtract(
+            str(folder),
+            "more than one format fits",
+            expected="one format, or --format to choose",
+            actual=found,
+        )
+    looked_for = "; ".join(
+        f"{module.NAME}: {getattr(module, 'LOOKS_FOR', 'its own file names')}" for module in modules
+    )
+    present = sum(1 for path in folder.iterdir() if path.is_file())
+    raise UnreadableExtract(
+        str(folder), "no known format fits", expected=looked_for, actual=f"{present} files, none of these"
+    )
+
+
+def sources(module: ModuleType, folder: Path) -> list[Path]:
+    """The files of `folder` that `module` reads, in a fixed order (all visible ones if it does not say)."""
+    if hasattr(module, "sources"):
+        return sorted(module.sources(folder))
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )

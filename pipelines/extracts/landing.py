@@ -1,0 +1,254 @@
+"""One delivery into landing: read, validate, account for every row, publish the batch in one rename.
+
+A batch is a folder of Parquet files, one a contract table, with a manifest; what did not fit the contract
+goes to the batch's quarantine file with its reason. A batch is named after the content of its source files,
+so the same delivery lands once. Nothing in landing changes afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import duckdb
+
+from pipelines.extracts import detect
+from pipelines.extracts.batch import BatchWriter, LandingError
+from pipelines.extracts.contract import contract_version, load_contracts
+from pipelines.extracts.delivery import Delivery, UnreadableExtract
+from pipelines.settings import Settings
+
+__all__ = ["LandedBatch", "LandingError", "land", "quarantine_advice"]
+
+INCOMING = "incoming-"
+
+
+@dataclass(frozen=True)
+class LandedBatch:
+    """What a delivery became. `counts`: contract table -> rows in, landed and quarantined."""
+
+    batch_id: str
+    already_landed: bool
+    format: str
+    received_date: datetime.date
+    folder: Path
+    counts: dict[str, dict[str, int]]
+    reasons: dict[str, dict[str, int]]
+
+    @property
+    def rows_in(self) -> int:
+        """Rows of all contract tables, the unreadable lines included."""
+        return sum(count["rows_in"] for count in self.counts.values())
+
+    @property
+    def rows_landed(self) -> int:
+        """Rows that fitted the contract."""
+        return sum(count["rows_landed"] for count in self.counts.values())
+
+    @property
+    def rows_quarantined(self) -> int:
+        """Rows that did not, each with its reason in the quarantine file."""
+        return sum(count["rows_quarantined"] for count in self.counts.values())
+
+
+def land(
+    folder: Path,
+    settings: Settings,
+    *,
+    format: str = "auto",
+    received: datetime.date | None = None,
+) -> LandedBatch:
+    """Land the delivery in `folder`; the batch that holds it already is returned unchanged.
+
+    `received` (default: today) is the day the delivery arrived: dates of service after it are refused, and a
+    run `as of` an earlier day does not see the batch. Raises `UnreadableExtract` where a file cannot be read
+    and `LandingError` where rows would be lost; either way nothing of the delivery is left behind.
+    """
+    module = detect.choose(folder, format)
+    files = detect.sources(module, folder)
+    checksums = {str(path.relative_to(folder)): _sha256(path) for path in files}
+    batch_id = _batch_id(module.NAME, checksums)
+    _private_folder(settings.out)
+    _private_folder(settings.landing)
+    _private_folder(settings.quarantine)
+    with _only_writer(settings.landing):
+        for stale in settings.landing.glob(f"{INCOMING}*"):
+            shutil.rmtree(stale)
+        target = settings.landing / batch_id
+        if not target.exists():
+            _land(folder, module, settings, batch_id, received or datetime.date.today(), checksums)
+            return _described(target, already_landed=False)
+        return _described(target, already_landed=True)
+
+
+def _land(
+    folder: Path,
+    module: ModuleType,
+    settings: Settings,
+    batch_id: str,
+    received: datetime.date,
+    checksums: dict[str, str],
+) -> None:
+    incoming = settings.landing / f"{INCOMING}{batch_id}"
+    incoming.mkdir(mode=0o700)
+    try:
+        scratch = incoming / "scratch"
+        scratch.mkdir(mode=0o700)
+        sizes = {name: (folder / name).stat().st_size for name in checksums}
+        with contextlib.closing(_connect(settings, scratch)) as con:
+            writer = BatchWriter(con, incoming, batch_id, received, module.NAME)
+            delivery = _guarded(lambda: module.read(con, folder), "reading", module.NAME)
+            for table in load_contracts():
+                _guarded(lambda table=table: writer.write(table, delivery), "validating", table)
+            writer.write_files(delivery, checksums)
+            writer.write_quarantine(delivery)
+            manifest = _manifest(writer, delivery, checksums, sizes)
+        for name, size in sizes.items():
+            if (folder / name).stat().st_size != size:
+                raise UnreadableExtract(name, "the file changed while it was read")
+        shutil.rmtree(scratch)
+        (incoming / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        for path in incoming.iterdir():
+            path.chmod(0o600)
+        (incoming / "quarantine.parquet").replace(settings.quarantine / f"{batch_id}.parquet")
+        incoming.rename(settings.landing / batch_id)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _connect(settings: Settings, scratch: Path) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(
+        str(scratch / "extracts.duckdb"),
+        config={
+            "memory_limit": settings.memory_limit,
+            "threads": settings.threads,
+            "temp_directory": str(scratch / "spill"),
+            "autoinstall_known_extensions": False,
+        },
+    )
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def _manifest(
+    writer: BatchWriter, delivery: Delivery, checksums: dict[str, str], sizes: dict[str, int]
+) -> dict[str, Any]:
+    return {
+        "batch_id": writer.batch_id,
+        "received_date": writer.received.isoformat(),
+        "format": writer.format,
+        "contract_version": contract_version(),
+        "software": {
+            "python": platform.python_version(),
+            "duckdb": duckdb.__version__,
+            "ccm-warehouse": _own_version(),
+        },
+        "files": [
+            {
+                "name": source.name,
+                "sha256": checksums[source.name],
+                "bytes": sizes[source.name],
+                "encoding": source.encoding,
+                "unknown_columns": list(source.unknown_columns),
+                "missing_columns": list(source.missing_columns),
+            }
+            | writer.file_counts[source.name]
+            for source in delivery.files
+        ],
+        "ignored_files": dict(delivery.ignored),
+        "tables": writer.counts,
+        "quarantine_reasons": writer.reasons,
+    }
+
+
+def _described(folder: Path, *, already_landed: bool) -> LandedBatch:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return LandedBatch(
+        batch_id=manifest["batch_id"],
+        already_landed=already_landed,
+        format=manifest["format"],
+        received_date=datetime.date.fromisoformat(manifest["received_date"]),
+        folder=folder,
+        counts=manifest["tables"],
+        reasons=manifest["quarantine_reasons"],
+    )
+
+
+def quarantine_advice(settings: Settings, batch_id: str) -> list[str]:
+    """Lines for a person: what was set aside, where it lies, and how to bring it in once it is corrected."""
+    manifest = json.loads((settings.landing / batch_id / "manifest.json").read_text())
+    set_aside = sum(count["rows_quarantined"] for count in manifest["tables"].values())
+    if not set_aside:
+        return [f"{batch_id}: every row landed."]
+    lines = [f"{batch_id}: {set_aside} of its rows were set aside and are not counted anywhere:"]
+    for table, reasons in manifest["quarantine_reasons"].items():
+        listed = ", ".join(f"{reason} {rows}" for reason, rows in reasons.items())
+        lines.append(f"  {table}: {listed}")
+    lines += [
+        f"The rows, with file, line, column and what was expected: {settings.quarantine / batch_id}.parquet "
+        "(holds patient data)",
+        "To bring them in: correct them at the source and put them into files of the same names in a new "
+        "folder (only the corrected rows are needed, for claims with their lines and diagnoses),",
+        f"  then: ccm land FOLDER --format {manifest['format']}",
+        "They become a batch of their own; the batch above stays as it is.",
+    ]
+    return lines
+
+
+def _guarded(action: Any, doing: str, what: str) -> Any:
+    """Run `action`; an engine error becomes one without the engine's text, which may quote a row."""
+    try:
+        return action()
+    except duckdb.OutOfMemoryException:
+        raise LandingError(
+            f"{doing} {what}: more memory is needed than CCM_MEMORY_LIMIT allows, or the disk is full"
+        ) from None
+    except duckdb.Error as fault:
+        raise LandingError(f"{doing} {what}: the engine stopped with {type(fault).__name__}") from None
+
+
+def _batch_id(name: str, checksums: dict[str, str]) -> str:
+    digest = hashlib.sha256(name.encode())
+    for file, checksum in sorted(checksums.items()):
+        digest.update(f"\0{file}\0{checksum}".encode())
+    return f"batch-{digest.hexdigest()[:12]}"
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as fault:
+        raise UnreadableExtract(path, f"cannot be opened ({fault.strerror})") from None
+
+
+def _private_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _only_writer(landing: Path) -> Iterator[None]:
+    """Wait until no other process lands here; the lock goes with the process, so it cannot be left behind."""
+    lock = landing / ".lock"
+    with lock.open("w") as handle:
+        lock.chmod(0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _own_version() -> str:
+    try:
+        return version("ccm-warehouse")
+    except Exception:
+        return "unknown"
