@@ -1,0 +1,216 @@
+"""Named patients, end to end: one delivery, one build, and every story must come out as told.
+
+The same build runs every dbt unit and data test, so a failing one is a failing test here, by name.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines import rules
+from pipelines.extracts.landing import land
+from pipelines.settings import DBT_PROJECT, REPOSITORY, Settings
+from tests.dbt_project.named_patients import Patient, patients, practitioners, write_delivery
+
+RECEIVED = dt.date(2024, 6, 30)
+PATIENTS = patients()
+each_patient = pytest.mark.parametrize("patient", PATIENTS, ids=lambda patient: patient.id)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The warehouse of all cases and what dbt said about building it."""
+
+    warehouse: Path
+    results: list[dict[str, Any]]
+    output: str
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as con:
+            return con.execute(sql, parameters).fetchall()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    out = tmp_path_factory.mktemp("cases")
+    settings = Settings(out=out)
+    rows = write_delivery(out / "delivery", PATIENTS)
+    batch = land(out / "delivery", settings, format="practice", received=RECEIVED)
+    assert {table: count["rows_landed"] for table, count in batch.counts.items()} == rows, batch.reasons
+    with duckdb.connect() as con:
+        settings.ledger.mkdir(parents=True)
+        for name, columns in {
+            "finding_reviews": "'' as finding_id, '' as review_state, date '2024-01-01' as reviewed_on",
+            "findings_seen": "'' as finding_id, date '2024-01-01' as first_seen_as_of",
+        }.items():
+            con.execute(f"copy (select {columns} where false) to '{settings.ledger}/{name}.parquet'")
+    command = [
+        *(sys.executable, "-m", "dbt.cli.main", "build"),
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target)),
+        *("--vars", json.dumps({"as_of": RECEIVED.isoformat(), "through_month": "2023-12-01"})),
+    ]
+    # dbt in its own process: it holds the warehouse as the only writer and lets go of it when it ends
+    environment = {**os.environ, **settings.dbt_environment()}
+    run = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=1200
+    )
+    record = settings.dbt_target / "run_results.json"
+    assert record.exists(), run.stdout[-4000:] + run.stderr[-4000:]
+    results = json.loads(record.read_text(encoding="utf-8"))["results"]
+    return Built(settings.warehouse, results, run.stdout)
+
+
+def test_every_model_builds_and_every_dbt_test_passes(built: Built) -> None:
+    wrong = [
+        f"{result['unique_id']}: {result['status']} {result['message']}"
+        for result in built.results
+        if result["status"] not in {"success", "pass"}
+    ]
+    assert wrong == []
+    assert sum(result["unique_id"].startswith("unit_test.") for result in built.results) > 100
+
+
+@each_patient
+def test_the_story_of_each_month_comes_out_as_told(built: Built, patient: Patient) -> None:
+    for month, expected in patient.expected.get("months", {}).items():
+        columns = {
+            "screen": "eligibility.screen_eligible",
+            "documented": "eligibility.documented_eligible",
+            "conditions": "eligibility.condition_count",
+            "failed": "eligibility.failed_criteria",
+            "unknown": "eligibility.cannot_assess",
+            "state": "capture.state",
+            "billed": "capture.billed_codes",
+            "supported": "capture.supported_codes",
+            "gap_usd": "cast(capture.gap_usd as double)",
+        }
+        (row,) = built.rows(
+            f"""
+            select {", ".join(columns[key] for key in expected)}
+            from marts.eligibility_months as eligibility
+            inner join marts.capture_months as capture using (beneficiary_id, service_month)
+            where beneficiary_id = ? and service_month = ?
+            """,
+            patient.id,
+            f"{month}-01",
+        )
+        assert dict(zip(expected, row, strict=True)) == expected, f"{patient.title}: {month}"
+
+
+@each_patient
+def test_exactly_the_findings_told_are_found(built: Built, patient: Patient) -> None:
+    names = {person["npi"]: name for name, person in practitioners().items()}
+    by_rule = {rule.rule_id: rule for rule in rules.catalogue()}
+    found = {
+        (rule_id, month, names[npi], usd, severity, certainty)
+        for rule_id, month, npi, usd, severity, certainty in built.rows(
+            """
+            select rule_id, strftime(service_month, '%Y-%m'), practitioner_npi, cast(amount_usd as double),
+                severity, certainty
+            from flags.findings
+            where beneficiary_id = ?
+            """,
+            patient.id,
+        )
+    }
+    told = {
+        (
+            finding["rule"],
+            finding["month"],
+            finding["by"],
+            finding["usd"],
+            finding.get("severity", by_rule[finding["rule"]].severity),
+            finding.get("certainty", by_rule[finding["rule"]].certainty),
+        )
+        for finding in patient.expected["findings"]
+    }
+    assert found == told, patient.title
+
+
+@each_patient
+def test_exactly_what_is_told_cannot_be_assessed(built: Built, patient: Patient) -> None:
+    open_questions: dict[str, list[str]] = {}
+    for month, rule_id in built.rows(
+        """
+        select strftime(service_month, '%Y-%m'), rule_id
+        from flags.rule_results
+        where beneficiary_id = ? and status = 'cannot_assess'
+        order by 1, 2
+        """,
+        patient.id,
+    ):
+        open_questions.setdefault(month, []).append(rule_id)
+    assert open_questions == patient.expected.get("cannot_assess", {}), patient.title
+
+
+def test_a_finding_charges_the_patient_share_of_the_same_lines(built: Built) -> None:
+    (row,) = built.rows(
+        "select count(*), count(*) filter (where cost_share_usd != round(amount_usd * 0.25, 2)) "
+        "from flags.findings"
+    )
+    assert row[0] > 20
+    assert row[1] == 0
+
+
+def test_every_rule_is_broken_by_somebody_and_kept_by_somebody(built: Built) -> None:
+    results = built.rows("select rule_id, list(distinct status) from flags.rule_results group by 1")
+    statuses = {rule_id: set(found) for rule_id, found in results}
+    missing = {
+        rule.rule_id: {"pass", "fail"} - statuses[rule.rule_id]
+        for rule in rules.catalogue()
+        if {"pass", "fail"} - statuses[rule.rule_id]
+    }
+    assert missing == {}
+
+
+def test_every_rule_in_force_is_assessed_for_every_practitioner_month(built: Built) -> None:
+    for month in ("2016-12", "2023-05"):
+        in_force = sum(
+            rule.effective_from <= f"{month}-01" <= rule.effective_to for rule in rules.catalogue()
+        )
+        (row,) = built.rows(
+            """
+            select count(*), count(distinct subject_id)
+            from flags.rule_results
+            where strftime(service_month, '%Y-%m') = ?
+            """,
+            month,
+        )
+        assert row[1] > 0
+        assert row[0] == row[1] * in_force
+
+
+def test_some_patients_are_clean() -> None:
+    assert len(PATIENTS) >= 12
+    assert sum(not patient.expected["findings"] for patient in PATIENTS) >= 3
+
+
+def test_a_finding_is_open_and_first_seen_in_this_run(built: Built) -> None:
+    seen = built.rows("select distinct review_state, first_seen_as_of from flags.findings")
+    assert seen == [("open", RECEIVED)]
+
+
+def test_the_stories_tell_every_state_of_capture() -> None:
+    months = [month for patient in PATIENTS for month in patient.expected.get("months", {}).values()]
+    assert {month["state"] for month in months if "state" in month} == {
+        "not_eligible",
+        "eligibility_not_assessable",
+        "eligible_not_served",
+        "served_below_threshold",
+        "billable_not_billed",
+        "billed_below_record",
+        "billed_as_supported",
+        "billed_beyond_record",
+        "billed_record_missing",
+    }
