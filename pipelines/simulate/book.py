@@ -55,6 +55,7 @@ CLAIM_DEFAULTS: dict[str, Any] = {
     "denied": False,
     "deniable": False,
     "decoy": "",
+    "lag": NONE,  # days from service to processing where their order matters
 }
 LINE_DEFAULTS: dict[str, Any] = {
     "line": 1,

@@ -27,8 +27,9 @@ from pipelines.simulate.streams import stream
 from pipelines.simulate.world import Bools, Ints, World
 
 # Rules that a planted error may set off besides its own, for the same practitioner-month.
+# F10: an add-on whose base falls to another rule has no base left.
 COLLATERAL: dict[str, list[str]] = {
-    "F01": ["F12", "F14", "F15"],
+    "F01": ["F10", "F12", "F14", "F15"],
     "F02": ["F10"],
     "F03": ["F01", "F10", "F12", "F14", "F15"],
     "F04": ["F10"],
@@ -86,7 +87,10 @@ def spoil_episodes(
     left -= np.bincount(practice[chosen], minlength=world.practices)
     luck = stream(picker.seed, "late consent", picker.chunk).random(len(chosen))
     episodes.late_consent[chosen] = (luck < 0.5) | (left[practice[chosen]] < 1)
-    strangers = ~episodes.own & (episodes.error == "")
+    # Only a year of claims without a visit shows that there was none.
+    year = np.maximum(episodes.first[:, None] - np.arange(1, 13), 0)
+    seen = people.covered[episodes.person[:, None], year].all(axis=1)
+    strangers = ~episodes.own & (episodes.error == "") & seen
     chosen = picker.pick("F26", episodes.person, strangers, ~episodes.own)
     episodes.error[chosen] = "F26"
     return _add_few_conditions(world, people, events, episodes, calendar, picker)

@@ -26,7 +26,7 @@ from pipelines.simulate import (
     visits,
 )
 from pipelines.simulate.bills import DENIED, bill_lines
-from pipelines.simulate.book import CCM_BILL, SETTINGS, ClaimBook, claim_key, order_within
+from pipelines.simulate.book import CCM_BILL, NONE, SETTINGS, ClaimBook, claim_key, order_within
 from pipelines.simulate.diagnoses import build_diagnoses
 from pipelines.simulate.events import apply_effect, build_events
 from pipelines.simulate.parameters import Calendar, calendar, digest, load
@@ -196,6 +196,11 @@ def add_bills(
     key = claim_key(CCM_BILL, people.number[person], served.month[row], order)
     day, decoy = plan["day"].to_numpy(), plan["decoy"]
     head = np.flatnonzero(order_within(row * 10 + claim) == 0)
+    # Of two bills for one month the planted one is always processed later.
+    paired = np.isin(served.error[row], ["F01", "F03"])
+    first = (paired & (claim == 0)) | (served.detail[row] == "billed_twice")
+    second = (paired & (claim == 1)) | (served.error[row] == "F02")
+    lag = np.where(first, 12, np.where(second, 45, NONE))
     refused = (served.denied[row] & (claim == 0)) | (decoy == DENIED).to_numpy()
     book.add_claims(
         key[head],
@@ -207,6 +212,7 @@ def add_bills(
         forced=True,
         denied=refused[head],
         decoy=decoy.gather(head),
+        lag=lag[head],
     )
     book.add_lines(
         key,

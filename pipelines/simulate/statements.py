@@ -41,6 +41,8 @@ def state(
     u = hashed(claims["key"].to_numpy(), _salt(seed, "statements", chunk), 6)
     normal = np.exp(np.log(s["lag_days"]["median"]) + s["lag_days"]["sigma"] * _normal(u[:, 0], u[:, 1]))
     lag = np.where(u[:, 2] < s["late"], 121 + u[:, 0] * 120, np.clip(normal, 2, 110))
+    given = claims["lag"].to_numpy()
+    lag = np.where(given >= 0, given, lag)
     processed = np.minimum(claims["through"].to_numpy() + lag.astype(np.int64), calendar.extract_day)
     claims = claims.with_columns(
         version=pl.lit(1, dtype=pl.Int64),
@@ -53,7 +55,7 @@ def state(
     )
     lines = lines.with_columns(version=pl.lit(1, dtype=pl.Int64))
     slots = slots.with_columns(version=pl.lit(1, dtype=pl.Int64))
-    ordinary = (pl.col("decoy") == "") & ~pl.col("denied")
+    ordinary = (pl.col("decoy") == "") & ~pl.col("denied") & (pl.col("lag") < 0)
     replaced = ordinary & (pl.col("_u3") < s["replaced"])
     twice = ordinary & pl.col("deniable") & (pl.col("_u4") < s["cancelled_duplicates"]) & ~replaced
     claims = claims.with_columns(_replaced=replaced, _twice=twice | (pl.col("decoy") == CANCELLED))

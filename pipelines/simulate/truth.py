@@ -79,6 +79,7 @@ def programme_truth(
     state = np.where(
         billed, np.where(months.under_billed, "billed_below_record", "billed_as_supported"), state
     )
+    state = np.where(~billed & (episodes.error == "F28")[owner], "not_eligible", state)
     state = np.where(billed & ~kept, "billed_record_missing", state)
     state = np.where(
         np.isin(months.error, ["F14", "F15", "F11", "F12"]) & kept, "billed_beyond_record", state
