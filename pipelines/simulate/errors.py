@@ -45,8 +45,6 @@ COLLATERAL: dict[str, list[str]] = {
     "F28": [],
     "F35": ["F14", "F15", "F17", "F24", "F26", "F28", "F30", "F50"],
 }
-OIG_RULES = ["F01", "F02", "F03", "F04", "F05", "F10", "F11", "F12", "F13", "F35"]
-WHOLE_EPISODE = ["F24", "F26", "F28"]
 
 
 class Picker:
