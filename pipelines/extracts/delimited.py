@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import glob
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipelines.extracts.delivery import SourceFile, UnreadableExtract, sql_name,
 from pipelines.extracts.plain_text import PlainCopy, Survey, plain_copy, survey
 
 REJECTS = "unreadable_lines"
+PARSE_ERRORS = "parse_errors"
 OTHER_DELIMITERS = {",": "a comma", "|": "a pipe", "\t": "a tab", ";": "a semicolon"}
 REASONS = {
     "MISSING COLUMNS": "too_few_columns",
@@ -49,10 +51,9 @@ def open_delimited(
     `source_file` (default: its file name). Raises `UnreadableExtract` for faults of the file as a whole.
     """
     label = name if name is not None else path.name
-    found = survey(path, label)
+    found = survey(path, label, delimiter)
     header = _header(found, label, delimiter, required)
-    with tempfile.TemporaryDirectory(prefix="ccm-extract-") as scratch:
-        loaded = _load(con, path, label, delimiter, header, view, found, columns, Path(scratch))
+    loaded = _load(con, path, label, delimiter, header, view, found, columns)
     con.execute(f"""
         create or replace view {sql_name(view)} as
         select {", ".join(sql_name(c) for c in loaded.columns)},
@@ -129,20 +130,19 @@ def _load(
     view: str,
     found: Survey,
     columns: Sequence[str] | None,
-    scratch: Path,
 ) -> _Loaded:
     wanted = None if columns is None else {column.lower() for column in columns}
     kept = [column for column in header if wanted is None or column.lower() in wanted] or header[:1]
     # A line of a one-column file cannot be told from a blank one; a second, empty column makes it plain.
     single = len(header) == 1
     parsed = [*header, "unnamed_2"] if single else header
-    table = f"{view}__text"
+    parsed_file = scratch_folder(con) / f"{view}.parquet"
     source, copied = path, PlainCopy(lines=found.lines, skipped=found.blank_lines)
     # Most files need no copy. The last resort checks every quoted line instead of the suspicious ones.
     attempts = ("in place", "copied", "checked") if found.is_plain and not single else ("copied", "checked")
     for attempt in attempts:
         if attempt != "in place":
-            source = scratch / "plain.csv"
+            source = parsed_file.with_suffix(".plain")
             copied = plain_copy(
                 path,
                 source,
@@ -152,7 +152,7 @@ def _load(
                 suffix=f"{delimiter}." if single else "",
                 every_quoted_line=attempt == "checked",
             )
-        rows, broken = _parse(con, source, delimiter, parsed, kept, table)
+        rows, broken = _parse(con, source, delimiter, parsed, kept, parsed_file)
         if copied.lines == found.lines and rows + len(broken) == copied.lines - 1 - len(copied.skipped):
             break
     else:
@@ -162,8 +162,10 @@ def _load(
             expected=f"{copied.lines - 1 - len(copied.skipped)} rows",
             actual=f"{rows} rows and {len(broken)} unreadable lines",
         )
-    _keep_rejects(con, table, label, copied.unclosed)
-    relation, row_number = _numbered(con, table, sorted({*copied.skipped, *broken}))
+    if source != path:
+        source.unlink()
+    _keep_rejects(con, label, copied.unclosed)
+    relation, row_number = _numbered(con, view, parsed_file, sorted({*copied.skipped, *broken}))
     return _Loaded(relation, kept, row_number, rows, len(broken) + len(copied.unclosed))
 
 
@@ -173,31 +175,30 @@ def _parse(
     delimiter: str,
     header: list[str],
     kept: list[str],
-    table: str,
+    target: Path,
 ) -> tuple[int, list[int]]:
-    """Parse `source` into `table` in file order, trimmed; the number of rows and the lines left out."""
+    """Parse `source` into `target` in file order, trimmed; the number of rows and the lines left out.
+
+    Parquet is the cheapest place: small, read by column, and the engine numbers its rows.
+    """
     types = ", ".join(f"{sql_text(column)}: 'VARCHAR'" for column in header)
     compression = "gzip" if source.suffix == ".gz" else "none"
-    errors, scans = sql_name(f"{table}_errors"), sql_name(f"{table}_scans")
-    con.execute(f"drop table if exists {errors}")
-    con.execute(f"drop table if exists {scans}")
-    blanks = r"' ' || chr(9) || chr(13) || chr(160)"
-    trimmed = ", ".join(f"nullif(trim({sql_name(c)}, {blanks}), '') as {sql_name(c)}" for c in kept)
-    con.execute(f"""
-        create or replace table {sql_name(table)} as
+    for leftover in (PARSE_ERRORS, f"{PARSE_ERRORS}_scans"):
+        con.execute(f"drop table if exists {leftover}")
+    trimmed = ", ".join(f"nullif(trim({sql_name(c)}), '') as {sql_name(c)}" for c in kept)
+    statement = f"""copy (
         select {trimmed}
         from read_csv({sql_text(glob.escape(str(source)))}, columns = {{{types}}}, auto_detect = false,
             delim = {sql_text(delimiter)}, quote = '"', escape = '"', header = true,
             compression = '{compression}', store_rejects = true,
-            rejects_table = {sql_text(table + "_errors")}, rejects_scan = {sql_text(table + "_scans")})""")
-    (rows,) = con.execute(f"select count(*) from {sql_name(table)}").fetchall()[0]
-    lines = con.execute(f"select distinct line from {errors} order by line").fetchall()
+            rejects_table = '{PARSE_ERRORS}', rejects_scan = '{PARSE_ERRORS}_scans')
+        ) to {sql_text(str(target))} (format parquet, compression zstd)"""
+    (rows,) = con.execute(statement).fetchall()[0]
+    lines = con.execute(f"select distinct line from {PARSE_ERRORS} order by line").fetchall()
     return int(rows), [int(line) for (line,) in lines]
 
 
-def _keep_rejects(
-    con: duckdb.DuckDBPyConnection, table: str, label: str, unclosed: list[tuple[int, str]]
-) -> None:
+def _keep_rejects(con: duckdb.DuckDBPyConnection, label: str, unclosed: list[tuple[int, str]]) -> None:
     prepare_rejects(con)
     reasons = " ".join(f"when '{kind}' then '{reason}'" for kind, reason in REASONS.items())
     con.execute(f"""
@@ -207,7 +208,7 @@ def _keep_rejects(
         from (
             select line, ltrim(csv_line, chr(10) || chr(13)) as source_text,
                    case error_type::varchar {reasons} else 'unparsable_line' end as reason
-            from {sql_name(table + "_errors")}
+            from {PARSE_ERRORS}
             qualify row_number() over (partition by line order by column_idx, error_type) = 1
         )
         group by line""")
@@ -216,23 +217,39 @@ def _keep_rejects(
             f"insert into {REJECTS} values (?, ?, 'broken_quoting', 'every quote closed', ?)",
             [(label, number, text) for number, text in unclosed],
         )
-    con.execute(f"drop table if exists {sql_name(table + '_errors')}")
-    con.execute(f"drop table if exists {sql_name(table + '_scans')}")
 
 
-def _numbered(con: duckdb.DuckDBPyConnection, table: str, gaps: list[int]) -> tuple[str, str]:
+def _numbered(con: duckdb.DuckDBPyConnection, view: str, parsed: Path, gaps: list[int]) -> tuple[str, str]:
     """Relation and expression that give each row its line: its place, the header, the gaps before it."""
+    rows = f"read_parquet({sql_text(glob.escape(str(parsed)))}, file_row_number = true)"
     if not gaps:
-        return sql_name(table), "rowid + 2"
+        return rows, "file_row_number + 2"
     shifts = {line - 2 - before: before + 1 for before, line in enumerate(gaps)}
-    lookup = sql_name(f"{table}_gaps")
+    lookup = sql_name(f"{view}_gaps")
     con.execute(
         f"""create or replace table {lookup} as
             select unnest(?::bigint[]) as first_row, unnest(?::bigint[]) as shift""",
         [list(shifts), list(shifts.values())],
     )
     relation = f"""(
-        select rows_read.*, rows_read.place + 2 + coalesce(gaps.shift, 0) as line_number
-        from (select *, rowid as place from {sql_name(table)}) as rows_read
-        asof left join {lookup} as gaps on rows_read.place >= gaps.first_row)"""
+        select rows_read.*, rows_read.file_row_number + 2 + coalesce(gaps.shift, 0) as line_number
+        from {rows} as rows_read
+        asof left join {lookup} as gaps on rows_read.file_row_number >= gaps.first_row)"""
     return relation, "line_number"
+
+
+_FOLDERS: weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, tempfile.TemporaryDirectory[str]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def scratch_folder(con: duckdb.DuckDBPyConnection) -> Path:
+    """Where parsed text may lie while `con` lives: beside its database, else a private temporary folder."""
+    (database,) = con.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchall()[0]
+    if database:
+        return Path(database).parent
+    if con not in _FOLDERS:
+        _FOLDERS[con] = tempfile.TemporaryDirectory(prefix="ccm-extract-")
+    return Path(_FOLDERS[con].name)

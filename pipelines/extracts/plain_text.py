@@ -15,6 +15,8 @@ from pipelines.extracts.delivery import UnreadableExtract
 
 CHUNK = 1 << 22
 LONGEST_HEADER = 1 << 20
+# Tabs and no-break spaces around values: the engine trims only the common space (and that fast).
+ODD_SPACES = ("\t", "\u00a0")
 # A quoted value may run over several lines; past this many an open quote is taken for a mistake.
 LONGEST_RECORD_LINES = 50
 SIGNATURES = (
@@ -31,7 +33,7 @@ SIGNATURES = (
 class Survey:
     """`lines` counts physical lines, the header included; `blank_lines` are their numbers, from 1.
 
-    `is_plain` = UTF-8, one kind of line end, no line with an odd number of quotes.
+    `is_plain` = UTF-8, one kind of line end, only common spaces, no line with an odd number of quotes.
     """
 
     first_line: str
@@ -51,10 +53,10 @@ class PlainCopy:
     unclosed: list[tuple[int, str]] = field(default_factory=list)
 
 
-def survey(path: Path, label: str) -> Survey:
+def survey(path: Path, label: str, delimiter: str) -> Survey:
     """Read the whole file once; raises `UnreadableExtract` for empty, binary, truncated or damaged files."""
     try:
-        return _survey(path, label)
+        return _survey(path, label, delimiter)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise UnreadableExtract(
             label, "the gzip file is truncated or damaged", expected="a complete gzip file"
@@ -63,11 +65,12 @@ def survey(path: Path, label: str) -> Survey:
         raise UnreadableExtract(label, f"cannot be opened ({fault.strerror})") from None
 
 
-def _survey(path: Path, label: str) -> Survey:
+def _survey(path: Path, label: str, delimiter: str) -> Survey:
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_utf8 = True
     feeds = pairs = returns = size = 0
-    has_quotes = may_have_blank = False
+    has_quotes = may_have_blank = odd_space = False
+    odd_spaces = tuple(space.encode() for space in ODD_SPACES if space != delimiter)
     head = tail = b""
     with _bytes(path) as source:
         while chunk := source.read(CHUNK):
@@ -86,6 +89,7 @@ def _survey(path: Path, label: str) -> Survey:
             feeds += chunk.count(b"\n")
             returns += chunk.count(b"\r")
             pairs += joined.count(b"\r\n") - tail.count(b"\r\n")
+            odd_space = odd_space or any(space in joined for space in odd_spaces)
             has_quotes = has_quotes or b'"' in chunk
             may_have_blank = may_have_blank or b"\n\n" in joined or b"\n\r\n" in joined
             size += len(chunk)
@@ -114,7 +118,7 @@ def _survey(path: Path, label: str) -> Survey:
         lines=feeds + returns - pairs + (not tail.endswith((b"\n", b"\r"))),
         blank_lines=blanks,
         has_quotes=has_quotes,
-        is_plain=is_utf8 and one_line_end and not odd_quotes,
+        is_plain=is_utf8 and one_line_end and not odd_quotes and not odd_space,
     )
 
 
@@ -131,14 +135,18 @@ def plain_copy(
     """Write `path` to `target` as UTF-8 with one line feed a line and every quote closed on its line.
 
     A value that runs over several lines is joined with spaces and followed by as many blank lines, so that
-    numbers stay those of the source. A line whose quotes never close is left blank and returned. `suffix` is
-    added to every line that is not blank. `every_quoted_line` checks lines with an even number of quotes too.
+    numbers stay those of the source. Other spaces become common ones. A line whose quotes never close is left
+    blank and returned. `suffix` is added to every line that is not blank. `every_quoted_line` checks lines
+    with an even number of quotes too.
     """
     copied = PlainCopy()
     with _text(path, found.encoding) as source, target.open("w", encoding="utf-8", newline="") as sink:
         lines = _Lines(source)
         while (line := lines.take()) is not None:
             copied.lines += 1
+            for space in ODD_SPACES:
+                if space != delimiter:
+                    line = line.replace(space, " ")
             quotes = line.count('"')
             if quotes and (quotes & 1 or every_quoted_line) and _cells(line, delimiter) is None:
                 joined, extra = _join(line, lines, delimiter, column_count)

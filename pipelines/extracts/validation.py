@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pipelines.extracts.contract import RECEIVED, Column, Contract
 from pipelines.extracts.delivery import sql_name, sql_text
 
-BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER")
 FLOATS = ("FLOAT", "DOUBLE")
 # Ends of a timestamp that say it is not the practice's wall clock.
@@ -139,7 +138,7 @@ def _key_hash(contract: Contract) -> str:
 def _convert(column: Column, raw: str, source: str, source_type: str) -> tuple[str, str]:
     """Expression that reads the source column as `raw`, and one that turns `raw` into the value."""
     target = column.duckdb_type
-    text = f"nullif(trim({source}{'' if source_type == 'VARCHAR' else '::varchar'}, {BLANKS}), '')"
+    text = f"nullif(trim({source}{'' if source_type == 'VARCHAR' else '::varchar'}), '')"
     if column.type == "string":
         return text, _normalise(column, raw)
     if source_type == target:
