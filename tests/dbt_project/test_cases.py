@@ -6,20 +6,11 @@ The same build runs every dbt unit and data test, so a failing one is a failing 
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 
 from pipelines import rules
-from pipelines.extracts.landing import land
-from pipelines.settings import DBT_PROJECT, REPOSITORY, Settings
+from tests.dbt_project.built_warehouse import Built, build
 from tests.dbt_project.named_patients import Patient, patients, practitioners, write_delivery
 
 RECEIVED = dt.date(2024, 6, 30)
@@ -27,57 +18,18 @@ PATIENTS = patients()
 each_patient = pytest.mark.parametrize("patient", PATIENTS, ids=lambda patient: patient.id)
 
 
-@dataclass(frozen=True)
-class Built:
-    """The warehouse of all cases and what dbt said about building it."""
-
-    warehouse: Path
-    results: list[dict[str, Any]]
-    output: str
-
-    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.warehouse), read_only=True) as con:
-            return con.execute(sql, parameters).fetchall()
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("cases")
-    settings = Settings(out=out)
     rows = write_delivery(out / "delivery", PATIENTS)
-    batch = land(out / "delivery", settings, format="practice", received=RECEIVED)
-    assert {table: count["rows_landed"] for table, count in batch.counts.items()} == rows, batch.reasons
-    with duckdb.connect() as con:
-        settings.ledger.mkdir(parents=True)
-        for name, columns in {
-            "finding_reviews": "'' as finding_id, '' as review_state, date '2024-01-01' as reviewed_on",
-            "findings_seen": "'' as finding_id, date '2024-01-01' as first_seen_as_of",
-        }.items():
-            con.execute(f"copy (select {columns} where false) to '{settings.ledger}/{name}.parquet'")
-    command = [
-        *(sys.executable, "-m", "dbt.cli.main", "build"),
-        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-        *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target)),
-        *("--vars", json.dumps({"as_of": RECEIVED.isoformat(), "through_month": "2023-12-01"})),
-    ]
-    # dbt in its own process: it holds the warehouse as the only writer and lets go of it when it ends
-    environment = {**os.environ, **settings.dbt_environment()}
-    run = subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=1200
-    )
-    record = settings.dbt_target / "run_results.json"
-    assert record.exists(), run.stdout[-4000:] + run.stderr[-4000:]
-    results = json.loads(record.read_text(encoding="utf-8"))["results"]
-    return Built(settings.warehouse, results, run.stdout)
+    built = build(out, out / "delivery", RECEIVED, "2023-12")
+    landed = {table: count["rows_landed"] for table, count in built.batch.counts.items()}
+    assert landed == rows, built.batch.reasons
+    return built
 
 
 def test_every_model_builds_and_every_dbt_test_passes(built: Built) -> None:
-    wrong = [
-        f"{result['unique_id']}: {result['status']} {result['message']}"
-        for result in built.results
-        if result["status"] not in {"success", "pass"}
-    ]
-    assert wrong == []
+    assert built.failures == []
     assert sum(result["unique_id"].startswith("unit_test.") for result in built.results) > 100
 
 

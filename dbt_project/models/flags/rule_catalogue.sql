@@ -15,19 +15,19 @@
 {% for rule in rules %}
 select
     {% for column in text_columns -%}
-    cast('{{ rule.config.meta[column] | string | replace("'", "''") }}' as varchar) as {{ column }},
+    cast('{{ dbt.escape_single_quotes(rule.config.meta[column] | string) }}' as {{ dbt.type_string() }}) as {{ column }},
     {% endfor -%}
     cast('{{ rule.config.meta.effective_from }}' as date) as effective_from,
     cast('{{ rule.config.meta.effective_to }}' as date) as effective_to,
-    cast('{{ rule.name }}' as varchar) as model_name
+    cast('{{ rule.name }}' as {{ dbt.type_string() }}) as model_name
 {{ "union all" if not loop.last }}
 {% else %}
 select
     {% for column in text_columns -%}
-    cast(null as varchar) as {{ column }},
+    cast(null as {{ dbt.type_string() }}) as {{ column }},
     {% endfor -%}
     cast(null as date) as effective_from,
     cast(null as date) as effective_to,
-    cast(null as varchar) as model_name
+    cast(null as {{ dbt.type_string() }}) as model_name
 where false
 {% endfor %}

@@ -3,7 +3,7 @@ with paid_lines as (
     select
         billed.*,
         md5(
-            billed.beneficiary_id || '|' || cast(billed.service_month as varchar)
+            billed.beneficiary_id || '|' || cast(billed.service_month as {{ dbt.type_string() }})
             || '|' || coalesce(billed.practitioner_npi, '')
         ) as subject_id,
         billed.family = 'CCM' as is_ccm

@@ -1,7 +1,7 @@
 -- A rule on recalled facts, a same-day edit, a proxy or an assumption warns and never denies; so does such a finding.
 select
     rule_id,
-    cast(null as varchar) as finding_id
+    cast(null as {{ dbt.type_string() }}) as finding_id
 from {{ ref('rule_catalogue') }}
 where
     (confidence = 'recalled' or rests_on != 'rule' or certainty = 'warning_only')

@@ -52,7 +52,7 @@ assessed as (
             fail='counted.bases > 1',
             pass='counted.bases = 1'
         ) }} as status,
-        cast(counted.bases as varchar) || ' base line(s)' as observed,
+        cast(counted.bases as {{ dbt.type_string() }}) || ' base line(s)' as observed,
         'at most 1 base line' as required,
         true as is_certain
     from subjects

@@ -71,7 +71,7 @@ assessed as (
             fail='counted.place > 1',
             pass='counted.place = 1'
         ) }} as status,
-        'paid as number ' || cast(counted.place as varchar) || ' of the practitioners' as observed,
+        'paid as number ' || cast(counted.place as {{ dbt.type_string() }}) || ' of the practitioners' as observed,
         'the only or first practitioner paid' as required,
         -- that two were paid is certain; that this one loses the payment is an assumption
         false as is_certain

@@ -88,7 +88,7 @@ assessed as (
             fail='counted.excluded_lanes > 0',
             pass='counted.excluded_lanes = 0'
         ) }} as status,
-        cast(counted.lanes as varchar) || ' lane(s)' as observed,
+        cast(counted.lanes as {{ dbt.type_string() }}) || ' lane(s)' as observed,
         'lanes that do not exclude each other' as required,
         counted.is_certain or counted.excluded_lanes = 0 as is_certain
     from subjects

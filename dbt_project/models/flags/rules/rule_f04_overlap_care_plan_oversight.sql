@@ -47,7 +47,8 @@ assessed as (
             fail='counted.other_lines > 0',
             pass='counted.other_lines = 0'
         ) }} as status,
-        cast(counted.other_lines as varchar) || ' line(s) of home-health or hospice care-plan oversight' as observed,
+        cast(counted.other_lines as {{ dbt.type_string() }})
+        || ' line(s) of home-health or hospice care-plan oversight' as observed,
         'no line of home-health or hospice care-plan oversight' as required,
         counted.is_certain
     from subjects

@@ -47,7 +47,7 @@ assessed as (
             fail='counted.other_lines > 0',
             pass='counted.other_lines = 0'
         ) }} as status,
-        cast(counted.other_lines as varchar) || ' line(s) of dialysis capitation' as observed,
+        cast(counted.other_lines as {{ dbt.type_string() }}) || ' line(s) of dialysis capitation' as observed,
         'no line of dialysis capitation' as required,
         counted.is_certain
     from subjects

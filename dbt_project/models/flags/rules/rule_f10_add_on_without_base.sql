@@ -115,7 +115,7 @@ assessed as (
             fail='counted.orphans > 0',
             pass='counted.orphans = 0'
         ) }} as status,
-        cast(counted.orphans as varchar) || ' of ' || cast(counted.add_on_lines as varchar)
+        cast(counted.orphans as {{ dbt.type_string() }}) || ' of ' || cast(counted.add_on_lines as {{ dbt.type_string() }})
         || ' add-on line(s) without a base' as observed,
         'a base of its own that stands, for every add-on' as required,
         counted.is_certain or counted.orphans = 0 as is_certain

@@ -42,10 +42,12 @@ counted as (
         subject_id,
         sum(units_over) as units_over,
         coalesce(bool_and(is_certain) filter (where units_over > 0), true) as is_certain,
-        {{ list_join(list_agg_distinct("hcpcs_code || 'x' || cast(cast(units as integer) as varchar)"), ', ') }}
-            as observed,
-        {{ list_join(list_agg_distinct("hcpcs_code || ' at most ' || cast(units_per_month as varchar)"), ', ') }}
-            as required
+        {{ list_join(list_agg_distinct(
+            "hcpcs_code || 'x' || cast(cast(units as integer) as " ~ dbt.type_string() ~ ")"
+        ), ', ') }} as observed,
+        {{ list_join(list_agg_distinct(
+            "hcpcs_code || ' at most ' || cast(units_per_month as " ~ dbt.type_string() ~ ")"
+        ), ', ') }} as required
     from codes
     group by subject_id
 ),

@@ -53,8 +53,8 @@ assessed as (
             fail='counted.units_over > 0',
             pass='counted.units_over = 0'
         ) }} as status,
-        cast(cast(counted.units as integer) as varchar) || ' unit(s) on a base line' as observed,
-        'at most ' || cast(counted.units_per_month as varchar) || ' unit(s)' as required,
+        cast(cast(counted.units as integer) as {{ dbt.type_string() }}) || ' unit(s) on a base line' as observed,
+        'at most ' || cast(counted.units_per_month as {{ dbt.type_string() }}) || ' unit(s)' as required,
         counted.is_certain
     from subjects
     left join counted on subjects.subject_id = counted.subject_id

@@ -36,7 +36,7 @@ counted as (
         count(*) filter (where is_in_force is null) as lines_unknown,
         coalesce(bool_or(is_certain) filter (where not is_in_force), true) as is_certain,
         {{ list_join(list_agg_distinct(
-            "case when not is_in_force then hcpcs_code || ' on ' || cast(from_date as varchar) end"
+            "case when not is_in_force then hcpcs_code || ' on ' || cast(from_date as " ~ dbt.type_string() ~ ") end"
         ), ', ') }} as observed
     from ccm_lines
     group by subject_id

@@ -44,8 +44,8 @@ assessed as (
             fail='counted.is_below',
             pass='counted.is_reached'
         ) }} as status,
-        coalesce(cast(cast(counted.minutes as integer) as varchar) || ' minutes', 'no time records') as observed,
-        'at least ' || cast(counted.first_minute as varchar) || ' minutes' as required,
+        coalesce(cast(cast(counted.minutes as integer) as {{ dbt.type_string() }}) || ' minutes', 'no time records') as observed,
+        'at least ' || cast(counted.first_minute as {{ dbt.type_string() }}) || ' minutes' as required,
         true as is_certain
     from subjects
     left join counted on subjects.subject_id = counted.subject_id

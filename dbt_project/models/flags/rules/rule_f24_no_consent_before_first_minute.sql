@@ -106,7 +106,7 @@ assessed as (
             else 'no consent records'
         end as observed,
         case when subject_days.required_mode = 'any' then 'consent' else subject_days.required_mode || ' consent' end
-        || ' by ' || cast(subject_days.first_day as varchar) as required,
+        || ' by ' || cast(subject_days.first_day as {{ dbt.type_string() }}) as required,
         -- that a consent later in the month comes too late is recalled, not read
         not coalesce(counted.has_late_consent, false) as is_certain
     from subject_days

@@ -136,12 +136,12 @@ assessed as (
             pass='visits.last_visit_date is not null'
         ) }} as status,
         case
-            when visits.last_visit_date is not null then 'visit on ' || cast(visits.last_visit_date as varchar)
-            else 'no visit in ' || cast(coalesce(seen_months.months_seen, 0) as varchar) || ' month(s) of claims'
+            when visits.last_visit_date is not null then 'visit on ' || cast(visits.last_visit_date as {{ dbt.type_string() }})
+            else 'no visit in ' || cast(coalesce(seen_months.months_seen, 0) as {{ dbt.type_string() }}) || ' month(s) of claims'
         end as observed,
         case when starts.is_always_required then 'an initiating visit' else 'a visit' end
-        || ' from ' || cast(starts.earliest_date as varchar)
-        || ' to ' || cast(starts.start_date as varchar) as required,
+        || ' from ' || cast(starts.earliest_date as {{ dbt.type_string() }})
+        || ' to ' || cast(starts.start_date as {{ dbt.type_string() }}) as required,
         true as is_certain
     from episodes
     inner join starts

@@ -1,0 +1,74 @@
+"""A delivery landed and built into a warehouse of its own, with what dbt said about it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.extracts.landing import LandedBatch, land
+from pipelines.settings import DBT_PROJECT, REPOSITORY, Settings
+
+# The ledger of an output folder that no run has used before.
+EMPTY_LEDGER = {
+    "finding_reviews": "'' as finding_id, '' as review_state, date '2024-01-01' as reviewed_on",
+    "findings_seen": "'' as finding_id, date '2024-01-01' as first_seen_as_of",
+}
+
+
+@dataclass(frozen=True)
+class Built:
+    """`results` are dbt's results, one a node; the warehouse is opened read-only."""
+
+    warehouse: Path
+    batch: LandedBatch
+    results: list[dict[str, Any]]
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as con:
+            return con.execute(sql, parameters).fetchall()
+
+    @property
+    def failures(self) -> list[str]:
+        """Nodes that did not build and tests that did not pass."""
+        return [
+            f"{result['unique_id']}: {result['status']} {result['message']}"
+            for result in self.results
+            if result["status"] not in {"success", "pass"}
+        ]
+
+
+def build(out: Path, delivery: Path, received: dt.date, through: str, *options: str) -> Built:
+    """Land `delivery` (practice format) and run `dbt build` over it; `options` go to dbt."""
+    settings = Settings(out=out)
+    batch = land(delivery, settings, format="practice", received=received)
+    settings.ledger.mkdir(parents=True)
+    with duckdb.connect() as con:
+        for name, columns in EMPTY_LEDGER.items():
+            con.execute(f"copy (select {columns} where false) to '{settings.ledger}/{name}.parquet'")
+    command = [
+        *(sys.executable, "-m", "dbt.cli.main", "build", *options),
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target)),
+        *("--vars", json.dumps({"as_of": received.isoformat(), "through_month": f"{through}-01"})),
+    ]
+    # dbt in its own process: it holds the warehouse as the only writer and lets go of it when it ends
+    run = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, **settings.dbt_environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
+    )
+    record = settings.dbt_target / "run_results.json"
+    assert record.exists(), run.stdout[-4000:] + run.stderr[-4000:]
+    return Built(settings.warehouse, batch, json.loads(record.read_text(encoding="utf-8"))["results"])
