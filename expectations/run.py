@@ -85,7 +85,9 @@ def _in_order(suite: Suite, results: list[Any]) -> list[Any]:
         wanted = check.expectation.configuration
         for item in left:
             config = item.expectation_config
-            if config.type == wanted.type and all(config.kwargs.get(k) == v for k, v in wanted.kwargs.items()):
+            if config.type == wanted.type and all(
+                config.kwargs.get(k) == v for k, v in wanted.kwargs.items()
+            ):
                 ordered.append(item)
                 left.remove(item)
                 break
@@ -101,7 +103,9 @@ def _outcome(suite: Suite, check: Check, item: Any) -> Outcome:
         isinstance(one, dict) and one.get("raised_exception") for one in errors.values()
     )
     if raised:
-        raise ExpectationEngineError(f"{suite.name}: {kind} could not be evaluated on {suite.schema}.{suite.table}")
+        raise ExpectationEngineError(
+            f"{suite.name}: {kind} could not be evaluated on {suite.schema}.{suite.table}"
+        )
     found = item.result or {}
     observed = found.get("observed_value")
     unexpected = found.get("unexpected_count")

@@ -13,7 +13,9 @@ from expectations.run import Check, Suite
 def none_of(description: str, query: str, *, blocking: bool = True) -> Check:
     """An expectation that `query` (over `{batch}` and other tables) returns no row."""
     return Check(
-        gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=description), blocking, description
+        gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=description),
+        blocking,
+        description,
     )
 
 
@@ -78,7 +80,9 @@ def suites(through_month: str, publishable_counts: dict[str, list[str]]) -> list
         ),
     ]
     for table, columns in sorted(publishable_counts.items()):
-        small = " or ".join(f"{column} between 1 and (select max(limit_value) from limits)" for column in columns)
+        small = " or ".join(
+            f"{column} between 1 and (select max(limit_value) from limits)" for column in columns
+        )
         made.append(
             Suite(
                 f"release_{table}",

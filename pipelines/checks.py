@@ -1,0 +1,109 @@
+"""Expectation suites as Dagster asset checks: contracts block the load, the release suite blocks publication."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import yaml
+
+from pipelines.settings import CONTRACTS, Settings
+
+LANDING = dg.AssetKey(["extracts", "landing"])
+RELEASE = dg.AssetKey(["publish", "release"])
+
+
+def contracts() -> list[dict[str, Any]]:
+    return [yaml.safe_load(path.read_text()) for path in sorted(CONTRACTS.glob("*.yml"))]
+
+
+def contract_checks(settings: Settings, context: Any) -> dg.AssetChecksDefinition:
+    """One blocking check a contract table, on what is landed."""
+    specs = [
+        dg.AssetCheckSpec(
+            f"contract_{table['table']}", asset=LANDING, blocking=True, description=table["title"]
+        )
+        for table in contracts()
+    ]
+
+    @dg.multi_asset_check(specs=specs, name="contract_checks")
+    def check() -> Iterator[dg.AssetCheckResult]:
+        from expectations.run import run
+        from expectations.suites.contract import suite
+
+        with context.progress.step("contract checks"):
+            database = landing_catalogue(settings)
+            outcomes = run(database, [suite(table) for table in contracts()])
+            database.unlink()
+            context.outcomes.extend(outcomes)
+            yield from results(outcomes, LANDING)
+
+    return check
+
+
+def landing_catalogue(settings: Settings) -> Path:
+    """A DuckDB file of views on the landed Parquet, one a contract table, for the checks alone."""
+    settings.temporary.mkdir(parents=True, exist_ok=True)
+    path = settings.temporary / "landing_catalogue.duckdb"
+    path.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as con:
+        for table in contracts():
+            files = f"{settings.landing}/batch-*/{table['table']}.parquet"
+            con.execute(f"create view {table['table']} as select * from read_parquet('{files}')")
+    return path
+
+
+def release_suites(settings: Settings, context: Any) -> list[Any]:
+    from expectations.suites.release import suites
+
+    return suites(context.window().through.isoformat(), publishable_counts(settings))
+
+
+def publishable_counts(settings: Settings) -> dict[str, list[str]]:
+    """Report tables that may be published -> their columns that count people (dbt meta `counts_people`)."""
+    nodes = json.loads((settings.dbt_target / "manifest.json").read_text())["nodes"].values()
+    found = {}
+    for node in nodes:
+        if node["resource_type"] == "model" and node["fqn"][1] == "reports":
+            columns = [
+                name
+                for name, column in node["columns"].items()
+                if (column.get("config", {}).get("meta") or column.get("meta") or {}).get("counts_people")
+            ]
+            if columns:
+                found[node["name"]] = columns
+    return found
+
+
+def release_specs() -> list[dg.AssetCheckSpec]:
+    """The release gate's one blocking check."""
+    return [
+        dg.AssetCheckSpec(
+            "release",
+            asset=RELEASE,
+            blocking=True,
+            description="No small cell, the last month present, totals reconcile.",
+        )
+    ]
+
+
+def results(outcomes: list[Any], asset: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
+    """One check result a suite: passed unless a blocking expectation failed. Metadata holds counts only."""
+    for name in dict.fromkeys(outcome.suite for outcome in outcomes):
+        mine = [outcome for outcome in outcomes if outcome.suite == name]
+        failed = [outcome for outcome in mine if not outcome.success]
+        yield dg.AssetCheckResult(
+            passed=not any(outcome.blocking for outcome in failed),
+            asset_key=asset,
+            check_name=name,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={
+                "expectations": len(mine),
+                "failed": [f"{outcome.expectation} ({outcome.column or 'table'})" for outcome in failed],
+                "unexpected_rows": sum(outcome.unexpected for outcome in failed),
+            },
+        )

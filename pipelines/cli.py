@@ -1,0 +1,231 @@
+"""The `ccm` command. Imports what a call needs when it needs it, so that `--help` and `rules` start at once.
+
+Exit status: 0 done, 1 the run stopped on a bad table or a failed step, 2 bad arguments or unreadable input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+
+FORMATS = ("auto", "practice", "rif", "synpuf")
+TARGETS = ("duckdb",)
+
+
+class Usage(Exception):
+    """Bad arguments or unreadable input: one clear line, exit status 2."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = make_parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.call(chosen))
+    except Usage as problem:
+        print(f"ccm: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ccm: interrupted", file=sys.stderr)
+        return 1
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ccm", description="Chronic Care Management warehouse")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, call: object, says: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=says, description=says)
+        made.set_defaults(call=call)
+        return made
+
+    def out(made: argparse.ArgumentParser) -> None:
+        made.add_argument("--out", type=Path, help="output folder (default: out)")
+
+    run = command("run", do_run, "the whole main job, from extract files to pages")
+    run.add_argument("--extracts", type=Path, help="folder of one delivery (default: a simulated population)")
+    run.add_argument("--format", choices=FORMATS, default="auto", help="format of the delivery")
+    run.add_argument(
+        "--as-of", type=day, help="read only what was received by then (default: the newest delivery)"
+    )
+    run.add_argument("--through", type=month, help="last service month (default: the last enrolment month)")
+    run.add_argument("--received", type=day, help="day the delivery was received (default: today)")
+    run.add_argument("--target", choices=TARGETS, default="duckdb", help="engine")
+    out(run)
+
+    simulate = command("simulate", do_simulate, "a synthetic Medicare population with known truth")
+    simulate.add_argument("--people", type=positive, default=5_000)
+    simulate.add_argument("--months", type=positive, default=36)
+    simulate.add_argument("--seed", type=int, default=1)
+    simulate.add_argument("--format", choices=("practice",), default="practice")
+    simulate.add_argument("--twin", action="store_true", help="the same draws without CCM's effect")
+    simulate.add_argument("--parameters", type=Path, help="parameter file instead of the built-in one")
+    simulate.add_argument("--out", type=Path, required=True)
+
+    land = command("land", do_land, "one delivery into landing, nothing else")
+    land.add_argument("extracts", type=Path, metavar="DIR")
+    land.add_argument("--format", choices=FORMATS, default="auto")
+    land.add_argument("--received", type=day, help="day the delivery was received (default: today)")
+    out(land)
+
+    rules = command("rules", do_rules, "the rule catalogue, or one rule with its citation, dates and tests")
+    rules.add_argument("rule_id", nargs="?", metavar="RULE_ID")
+
+    worklist = command("worklist", do_worklist, "people who qualify and nobody serves, a practice at a time")
+    worklist.add_argument("--practice", metavar="ID", help="one practice (default: all)")
+    worklist.add_argument("--top", type=positive, help="the first so many of each practice")
+    worklist.add_argument("--format", choices=("csv",), default="csv")
+    out(worklist)
+
+    pages = command("open", do_open, "serve the pages on this machine only")
+    pages.add_argument("--port", type=int, default=8600)
+    out(pages)
+
+    out(command("dagster", do_dagster, "the Dagster UI over the main job"))
+    out(command("doctor", do_doctor, "what is wrong with this set-up"))
+    return parser
+
+
+def day(text: str) -> date:
+    """YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-03-31") from None
+
+
+def month(text: str) -> date:
+    """YYYY-MM, as its first day."""
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a month like 2026-01") from None
+
+
+def positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise Usage(f"{path} is not a folder")
+    return path
+
+
+def do_run(chosen: argparse.Namespace) -> int:
+    from pipelines.extracts.delivery import UnreadableExtract
+    from pipelines.run import Request, run
+    from pipelines.settings import from_environment
+
+    request = Request(
+        settings=from_environment(chosen.out),
+        extracts=folder(chosen.extracts) if chosen.extracts else None,
+        format=chosen.format,
+        as_of=chosen.as_of,
+        through=chosen.through,
+        received=chosen.received,
+    )
+    try:
+        return run(request)
+    except (UnreadableExtract, ValueError) as problem:
+        raise Usage(str(problem)) from None
+
+
+def do_simulate(chosen: argparse.Namespace) -> int:
+    from pipelines.simulate import simulate
+
+    if chosen.parameters and not chosen.parameters.is_file():
+        raise Usage(f"{chosen.parameters} is not a file")
+    try:
+        made = simulate(
+            chosen.people,
+            chosen.months,
+            chosen.seed,
+            chosen.out,
+            format=chosen.format,
+            parameters=chosen.parameters,
+            twin=chosen.twin,
+        )
+    except ValueError as problem:
+        raise Usage(str(problem)) from None
+    for table, rows in made["rows"].items():
+        print(f"{table}: {rows:,} rows")
+    print(f"extracts  {chosen.out / 'extracts'}\ntruth     {chosen.out / 'truth'}")
+    return 0
+
+
+def do_land(chosen: argparse.Namespace) -> int:
+    from pipelines.extracts.delivery import UnreadableExtract
+    from pipelines.extracts.landing import land, quarantine_advice
+    from pipelines.settings import from_environment
+
+    settings = from_environment(chosen.out)
+    try:
+        batch = land(folder(chosen.extracts), settings, format=chosen.format, received=chosen.received)
+    except UnreadableExtract as problem:
+        raise Usage(str(problem)) from None
+    state = "was landed before; nothing changed" if batch.already_landed else "landed"
+    print(f"batch {batch.batch_id} {state}")
+    for line in quarantine_advice(settings, batch.batch_id):
+        print(line)
+    return 0
+
+
+def do_rules(chosen: argparse.Namespace) -> int:
+    from pipelines.rules import UnknownRule, catalogue, find, render_list, render_rule
+
+    try:
+        print(render_rule(find(chosen.rule_id)) if chosen.rule_id else render_list(catalogue()))
+    except UnknownRule as problem:
+        raise Usage(str(problem)) from None
+    return 0
+
+
+def do_worklist(chosen: argparse.Namespace) -> int:
+    from pipelines.publish.worklist import UnknownPractice, print_csv
+    from pipelines.settings import from_environment
+
+    settings = from_environment(chosen.out)
+    if not (settings.tables / "worklist.parquet").exists():
+        raise Usage(f"{settings.tables} holds no worklist: run `ccm run` first")
+    try:
+        print_csv(settings, sys.stdout, practice=chosen.practice, top=chosen.top)
+    except UnknownPractice as problem:
+        raise Usage(str(problem)) from None
+    return 0
+
+
+def do_open(chosen: argparse.Namespace) -> int:
+    from pipelines.publish.serve import serve
+    from pipelines.settings import from_environment
+
+    settings = from_environment(chosen.out)
+    if not (settings.reports / "index.html").exists():
+        raise Usage(f"{settings.reports} holds no page: run `ccm run` first")
+    serve(settings.reports, chosen.port)
+    return 0
+
+
+def do_dagster(chosen: argparse.Namespace) -> int:
+    from pipelines.settings import from_environment
+    from pipelines.ui import start
+
+    return start(from_environment(chosen.out))
+
+
+def do_doctor(chosen: argparse.Namespace) -> int:
+    from pipelines.doctor import examine
+    from pipelines.settings import from_environment
+
+    findings = examine(from_environment(chosen.out))
+    for finding in findings:
+        print(("ok    " if finding.fine else "WRONG ") + finding.says)
+    return 0 if all(finding.fine for finding in findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

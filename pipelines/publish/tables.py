@@ -1,0 +1,45 @@
+"""Published tables as Parquet files, in the order of their keys, so that equal runs give equal rows in equal order."""
+
+from __future__ import annotations
+
+import shutil
+
+import duckdb
+
+from pipelines.settings import Settings
+
+# name -> (schema, columns that order the file)
+PUBLISHED: dict[str, tuple[str, str]] = {
+    "condition_intervals": ("marts", "beneficiary_id, definition, condition, start_date"),
+    "eligibility_months": ("marts", "beneficiary_id, service_month"),
+    "capture_months": ("marts", "beneficiary_id, service_month"),
+    "rule_results": ("flags", "rule_id, subject_id"),
+    "findings": ("flags", "finding_id"),
+    "worklist": ("reports", "practice_id, rank"),
+    "quarantine_summary": ("reports", "batch_id, table_name, reason"),
+}
+
+
+def export(settings: Settings) -> dict[str, int]:
+    """Write every published table to `tables/`, all or none; returns table -> rows.
+
+    The folder is exchanged as a whole, so a reader never sees tables of two runs side by side.
+    """
+    fresh = settings.out / "tables.incoming"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True, mode=0o700)
+    counts: dict[str, int] = {}
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        con.execute(f"set memory_limit = '{settings.memory_limit}'")
+        con.execute(f"set temp_directory = '{settings.temporary}'")
+        for name, (schema, order) in PUBLISHED.items():
+            path = fresh / f"{name}.parquet"
+            con.execute(
+                f"copy (select * from {schema}.{name} order by {order}) to '{path}' (format parquet, compression zstd)"
+            )
+            path.chmod(0o600)
+            row = con.execute(f"select count(*) from {schema}.{name}").fetchone()
+            counts[name] = int(row[0]) if row else 0
+    shutil.rmtree(settings.tables, ignore_errors=True)
+    fresh.rename(settings.tables)
+    return counts
