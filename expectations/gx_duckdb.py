@@ -17,7 +17,7 @@ from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 from sqlalchemy.pool import NullPool
 
 
-class _BufferedContext(Dialect.execution_ctx_cls):  # type: ignore[name-defined,misc]
+class _BufferedContext(Dialect.execution_ctx_cls):  # type: ignore[valid-type,misc]
     def post_exec(self) -> None:
         super().post_exec()
         if self.cursor.description and not self.isinsert:

@@ -64,7 +64,8 @@ def run(database: Path, suites: list[Suite]) -> list[Outcome]:
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False, "profilers": False}
+    quiet: Any = {"globally": False, "metric_calculations": False, "profilers": False}
+    context.variables.progress_bars = quiet
     source = add_duckdb(context, "warehouse", database)
     outcomes = []
     for suite in suites:

@@ -12,6 +12,7 @@ import duckdb
 import yaml
 
 from pipelines.settings import CONTRACTS, Settings
+from pipelines.window import RunWindow
 
 LANDING = dg.AssetKey(["extracts", "landing"])
 RELEASE = dg.AssetKey(["publish", "release"])
@@ -21,28 +22,26 @@ def contracts() -> list[dict[str, Any]]:
     return [yaml.safe_load(path.read_text()) for path in sorted(CONTRACTS.glob("*.yml"))]
 
 
-def contract_checks(settings: Settings, context: Any) -> dg.AssetChecksDefinition:
+def contract_specs() -> list[dg.AssetCheckSpec]:
     """One blocking check a contract table, on what is landed."""
-    specs = [
+    return [
         dg.AssetCheckSpec(
             f"contract_{table['table']}", asset=LANDING, blocking=True, description=table["title"]
         )
         for table in contracts()
     ]
 
-    @dg.multi_asset_check(specs=specs, name="contract_checks")
-    def check() -> Iterator[dg.AssetCheckResult]:
-        from expectations.run import run
-        from expectations.suites.contract import suite
 
-        with context.progress.step("contract checks"):
-            database = landing_catalogue(settings)
-            outcomes = run(database, [suite(table) for table in contracts()])
-            database.unlink()
-            context.outcomes.extend(outcomes)
-            yield from results(outcomes, LANDING)
+def run_contracts(settings: Settings) -> list[Any]:
+    """Evaluate the contracts' suites on everything landed; returns expectation outcomes (counts only)."""
+    from expectations.run import run
+    from expectations.suites.contract import suite
 
-    return check
+    database = landing_catalogue(settings)
+    try:
+        return run(database, [suite(table) for table in contracts()])
+    finally:
+        database.unlink()
 
 
 def landing_catalogue(settings: Settings) -> Path:
@@ -57,10 +56,12 @@ def landing_catalogue(settings: Settings) -> Path:
     return path
 
 
-def release_suites(settings: Settings, context: Any) -> list[Any]:
+def run_release(settings: Settings, window: RunWindow) -> list[Any]:
+    """Evaluate the release suites on the built warehouse; returns expectation outcomes (counts only)."""
+    from expectations.run import run
     from expectations.suites.release import suites
 
-    return suites(context.window().through.isoformat(), publishable_counts(settings))
+    return run(settings.warehouse, suites(window.through.isoformat(), publishable_counts(settings)))
 
 
 def publishable_counts(settings: Settings) -> dict[str, list[str]]:
@@ -91,19 +92,31 @@ def release_specs() -> list[dg.AssetCheckSpec]:
     ]
 
 
+def stop_on_blocking(outcomes: list[Any]) -> None:
+    """Fail the step when a blocking expectation failed: nothing downstream may be built on it."""
+    failed = [outcome for outcome in outcomes if outcome.blocking and not outcome.success]
+    if failed:
+        names = ", ".join(dict.fromkeys(outcome.suite for outcome in failed))
+        raise dg.Failure(description=f"blocking expectations failed: {names}")
+
+
 def results(outcomes: list[Any], asset: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
-    """One check result a suite: passed unless a blocking expectation failed. Metadata holds counts only."""
+    """One check result a suite."""
     for name in dict.fromkeys(outcome.suite for outcome in outcomes):
-        mine = [outcome for outcome in outcomes if outcome.suite == name]
-        failed = [outcome for outcome in mine if not outcome.success]
-        yield dg.AssetCheckResult(
-            passed=not any(outcome.blocking for outcome in failed),
-            asset_key=asset,
-            check_name=name,
-            severity=dg.AssetCheckSeverity.ERROR,
-            metadata={
-                "expectations": len(mine),
-                "failed": [f"{outcome.expectation} ({outcome.column or 'table'})" for outcome in failed],
-                "unexpected_rows": sum(outcome.unexpected for outcome in failed),
-            },
-        )
+        yield summarised([outcome for outcome in outcomes if outcome.suite == name], asset, name)
+
+
+def summarised(outcomes: list[Any], asset: dg.AssetKey, name: str) -> dg.AssetCheckResult:
+    """Outcomes as one check result: passed unless a blocking expectation failed. Metadata holds counts and names only."""
+    failed = [outcome for outcome in outcomes if not outcome.success]
+    return dg.AssetCheckResult(
+        passed=not any(outcome.blocking for outcome in failed),
+        asset_key=asset,
+        check_name=name,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "expectations": len(outcomes),
+            "failed": [f"{one.suite}: {one.says} ({one.column or 'table'})" for one in failed],
+            "unexpected_rows": sum(outcome.unexpected for outcome in failed),
+        },
+    )

@@ -120,6 +120,7 @@ def do_run(chosen: argparse.Namespace) -> int:
     from pipelines.extracts.delivery import UnreadableExtract
     from pipelines.run import Request, run
     from pipelines.settings import from_environment
+    from pipelines.window import NothingLanded
 
     request = Request(
         settings=from_environment(chosen.out),
@@ -131,7 +132,7 @@ def do_run(chosen: argparse.Namespace) -> int:
     )
     try:
         return run(request)
-    except (UnreadableExtract, ValueError) as problem:
+    except (UnreadableExtract, NothingLanded) as problem:
         raise Usage(str(problem)) from None
 
 

@@ -17,6 +17,7 @@ import dagster as dg
 from pipelines import checks, warehouse
 from pipelines.progress import Progress
 from pipelines.settings import Settings, from_environment
+from pipelines.window import NothingLanded, RunWindow, window
 
 JOB = "main_job"
 
@@ -36,34 +37,38 @@ class RunContext:
     batch: Any = None
     unreadable: Exception | None = None
 
-    def window(self) -> warehouse.RunWindow:
-        return warehouse.window(self.settings, self.as_of, self.through)
+    def window(self) -> RunWindow:
+        return window(self.settings, self.as_of, self.through)
 
 
 def build(context: RunContext) -> dg.Definitions:
     """Definitions of the whole main job for one run context."""
     settings = context.settings
 
-    @dg.asset(
-        key=checks.LANDING,
-        group_name="extracts",
-        description="The delivery as an immutable batch of contract tables; rows that break the contract are quarantined.",
+    @dg.multi_asset(
+        name="landing",
+        specs=[
+            dg.AssetSpec(
+                checks.LANDING,
+                group_name="extracts",
+                description="The delivery as an immutable batch of contract tables; rows that break the contract are"
+                " quarantined. Its checks hold before anything is built on it.",
+            )
+        ],
+        check_specs=checks.contract_specs(),
     )
-    def landing() -> dg.MaterializeResult:
-        from pipelines.extracts.delivery import UnreadableExtract
-        from pipelines.extracts.landing import land
-
-        metadata: dict[str, Any] = {}
-        with context.progress.step("landing"):
-            if context.extracts is not None:
-                try:
-                    batch = land(context.extracts, settings, format=context.format, received=context.received)
-                except UnreadableExtract as problem:
-                    context.unreadable = problem
-                    raise dg.Failure(description=str(problem)) from None
-                context.batch = batch
-                metadata = {"batch_id": batch.batch_id, "already_landed": batch.already_landed}
-        return dg.MaterializeResult(metadata=metadata)
+    def landing() -> Iterator[Any]:
+        if context.extracts is not None:
+            with context.progress.step("landing"):
+                context.batch = land_delivery(context, context.extracts)
+        with context.progress.step("contract checks"):
+            outcomes = checks.run_contracts(settings)
+        context.outcomes.extend(outcomes)
+        batch = context.batch
+        metadata = {"batch_id": batch.batch_id, "already_landed": batch.already_landed} if batch else {}
+        yield dg.MaterializeResult(asset_key=checks.LANDING, metadata=metadata)
+        yield from checks.results(outcomes, checks.LANDING)
+        checks.stop_on_blocking(outcomes)
 
     models = warehouse.assets(settings, context)
 
@@ -80,22 +85,13 @@ def build(context: RunContext) -> dg.Definitions:
         name="release",
     )
     def release() -> Iterator[Any]:
-        from expectations.run import run
 
         with context.progress.step("release checks"):
-            outcomes = run(settings.warehouse, checks.release_suites(settings, context))
+            outcomes = checks.run_release(settings, context.window())
         context.outcomes.extend(outcomes)
-        failed = [outcome for outcome in outcomes if outcome.blocking and not outcome.success]
         yield dg.MaterializeResult(asset_key=checks.RELEASE)
-        yield dg.AssetCheckResult(
-            passed=not failed,
-            asset_key=checks.RELEASE,
-            check_name="release",
-            metadata={
-                "expectations": len(outcomes),
-                "failed": [f"{outcome.suite}: {outcome.says}" for outcome in failed],
-            },
-        )
+        yield checks.summarised(outcomes, checks.RELEASE, "release")
+        checks.stop_on_blocking(outcomes)
 
     @dg.asset(
         key=["publish", "tables"],
@@ -138,11 +134,24 @@ def build(context: RunContext) -> dg.Definitions:
 
     return dg.Definitions(
         assets=[landing, with_landing_first(models), release, tables, reports, worklists],
-        asset_checks=[checks.contract_checks(settings, context)],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],
         resources={"dbt": warehouse.resource()},
         executor=dg.in_process_executor,
     )
+
+
+def land_delivery(context: RunContext, extracts: Path) -> Any:
+    """Land the context's delivery; what cannot be read is kept on the context, for the command line to tell."""
+    from pipelines.extracts.delivery import UnreadableExtract
+    from pipelines.extracts.landing import land
+
+    try:
+        batch = land(extracts, context.settings, format=context.format, received=context.received)
+        context.window()
+    except (UnreadableExtract, NothingLanded) as problem:
+        context.unreadable = problem
+        raise dg.Failure(description=str(problem)) from None
+    return batch
 
 
 def with_landing_first(models: dg.AssetsDefinition) -> dg.AssetsDefinition:

@@ -1,19 +1,18 @@
 """dbt as Dagster assets, its arguments, and its manifest."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import packaging.version
 from dagster_dbt import DbtCliResource, dbt_assets
 
@@ -29,42 +28,6 @@ class InstalledDbt(DbtCliResource):
     @property
     def _cli_version(self) -> packaging.version.Version:
         return packaging.version.parse(importlib.metadata.version("dbt-core"))
-
-
-@dataclass(frozen=True)
-class RunWindow:
-    """What a run is asked for: landing rows received up to `as_of`, service months up to `through` (its first day)."""
-
-    as_of: date
-    through: date
-
-    def as_vars(self) -> dict[str, str]:
-        return {"as_of": self.as_of.isoformat(), "through_month": self.through.isoformat()}
-
-
-def window(settings: Settings, as_of: date | None, through: date | None) -> RunWindow:
-    """The window of a run; what is not given comes from landing and never from the clock.
-
-    `as_of` defaults to the newest delivery's date, `through` to the last enrolment month known by then that is not after
-    `as_of`'s own month. Raises ValueError when nothing was received by `as_of`.
-    """
-    con = duckdb.connect()
-    batches = f"{settings.landing}/batch-*"
-    newest = con.execute(
-        f"select max(received_date) from read_parquet('{batches}/batch_files.parquet')"
-    ).fetchone()
-    if newest is None or newest[0] is None:
-        raise ValueError("nothing has been landed yet")
-    chosen = as_of or newest[0]
-    last = con.execute(
-        f"select max(service_month) from read_parquet('{batches}/enrollment_months.parquet')"
-        " where received_date <= $as_of and service_month <= $as_of",
-        {"as_of": chosen},
-    ).fetchone()
-    con.close()
-    if last is None or last[0] is None:
-        raise ValueError(f"no enrolment months were received by {chosen}")
-    return RunWindow(as_of=chosen, through=through or last[0])
 
 
 def project_fingerprint() -> str:
@@ -102,20 +65,24 @@ def arguments(settings: Settings) -> list[str]:
 
 
 def resource() -> InstalledDbt:
-    return InstalledDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT))
+    # The dbt beside this Python, whatever PATH says: `.venv/bin/ccm` is often called without activating.
+    dbt = Path(sys.executable).parent / "dbt"
+    return InstalledDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt))
 
 
-def assets(settings: Settings, context: Any) -> dg.AssetsDefinition:
+def assets(settings: Settings, run: Any) -> dg.AssetsDefinition:
     """Every seed and model as an asset, every data test as a check, built in one dbt process after landing.
 
-    `context` is the run's `RunContext` (its window is known once landing is done).
+    `run` is the run's `RunContext` (its window is known once landing is done).
     """
 
     @dbt_assets(manifest=manifest(settings), name="warehouse", exclude="resource_type:unit_test")
-    def warehouse(context_: dg.AssetExecutionContext, dbt: InstalledDbt) -> Iterator[Any]:
+    def warehouse(context: dg.AssetExecutionContext, dbt: InstalledDbt) -> Iterator[Any]:
         os.environ.update(settings.dbt_environment())
-        with context.progress.step("warehouse"):
-            command = [*BUILD, "--vars", json.dumps(context.window().as_vars())]
-            yield from dbt.cli(command, context=context_, target_path=settings.dbt_target).stream()
+        with run.progress.step("warehouse"):
+            command = [*BUILD, "--vars", json.dumps(run.window().as_vars())]
+            # dbt's own lines go to a file: a run prints one line a step.
+            with (settings.dbt_target / "build.log").open("w") as log, contextlib.redirect_stdout(log):
+                yield from dbt.cli(command, context=context, target_path=settings.dbt_target).stream()
 
     return warehouse

@@ -21,7 +21,7 @@ served_lately as (
     from {{ ref('fct_capture_practitioner_months') }} as capture
     cross join last_month
     cross join limits
-    where capture.service_month > {{ add_months('last_month.service_month', '-limits.ccm_months') }}
+    where capture.service_month > cast({{ dbt.dateadd('month', '-limits.ccm_months', 'last_month.service_month') }} as date)
 ),
 
 stays as (
@@ -32,7 +32,7 @@ stays as (
     cross join last_month
     cross join limits
     where
-        stays.end_date > {{ add_months('last_month.month_end', '-limits.stay_months') }}
+        stays.end_date > cast({{ dbt.dateadd('month', '-limits.stay_months', 'last_month.month_end') }} as date)
         and stays.start_date <= last_month.month_end
     group by stays.beneficiary_id
 ),

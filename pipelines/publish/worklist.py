@@ -1,0 +1,67 @@
+"""Worklists as CSV: one a practice and one of all, safe to open in a spreadsheet. Person-level."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from pipelines.settings import Settings
+
+# A cell that starts with one of these is run as a formula by spreadsheets; an apostrophe makes it text.
+FORMULA_START = r"^[=+\-@\t\r]"
+
+
+class UnknownPractice(Exception):
+    """No worklist names this practice."""
+
+
+def frame(settings: Settings) -> pl.DataFrame:
+    """The published worklist with lists as text, every text cell made harmless; ordered by practice and rank."""
+    table = pl.read_parquet(settings.tables / "worklist.parquet").sort("practice_id", "rank")
+    lists = [name for name, kind in table.schema.items() if isinstance(kind, pl.List)]
+    table = table.with_columns(pl.col(name).list.join("; ") for name in lists)
+    texts = [name for name, kind in table.schema.items() if kind == pl.String]
+    return table.with_columns(
+        pl.when(pl.col(name).str.contains(FORMULA_START))
+        .then(pl.concat_str(pl.lit("'"), pl.col(name)))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in texts
+    )
+
+
+def write(settings: Settings) -> int:
+    """Write `worklists/all.csv` and one file a practice, readable by their owner only; returns the number of practices.
+
+    The folder is made anew, so that no list of an earlier run stays behind.
+    """
+    table = frame(settings)
+    shutil.rmtree(settings.worklists, ignore_errors=True)
+    settings.worklists.mkdir(parents=True, mode=0o700)
+    save(table, settings.worklists / "all.csv")
+    practices = table.partition_by("practice_id", as_dict=True)
+    for (practice,), rows in practices.items():
+        # A practice's identifier comes from data: only plain characters may reach a file name.
+        save(rows, settings.worklists / f"practice_{re.sub(r'[^0-9A-Za-z]', '_', str(practice))}.csv")
+    return len(practices)
+
+
+def save(table: pl.DataFrame, path: Path) -> None:
+    path.touch(mode=0o600)
+    table.write_csv(path)
+
+
+def print_csv(settings: Settings, stream: IO[str], *, practice: str | None, top: int | None) -> None:
+    """Write the chosen rows as CSV to `stream`; raises UnknownPractice when no row names `practice`."""
+    table = frame(settings)
+    if practice is not None:
+        table = table.filter(pl.col("practice_id") == practice)
+        if table.is_empty():
+            raise UnknownPractice(f"no worklist for practice {practice}")
+    if top is not None:
+        table = table.filter(pl.col("rank") <= top)
+    stream.write(table.write_csv())
