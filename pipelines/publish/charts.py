@@ -12,27 +12,27 @@ import vl_convert
 COLOURS = {"Record supports, not billed": "#0b5c8a", "Billed beyond the record": "#c8672b"}
 
 
-def gap_by_month(capture: list[dict[str, Any]]) -> str:
-    """Dollars a month that the record supports and nobody billed, and dollars billed beyond the record, as an SVG.
+def gap_by_year(capture: list[dict[str, Any]]) -> str:
+    """Dollars a year that the record supports and nobody billed, and dollars billed beyond the record, as an SVG.
 
-    `capture`: rows of rpt_capture_by_month; hidden cells are left out. Returns "" when nothing can be drawn.
+    `capture`: rows of rpt_capture_by_year; hidden cells are left out. Returns "" when nothing can be drawn.
     """
     rows = []
     for row in capture:
         if row["gap_usd"] is None or row["gap_usd"] == 0:
             continue
         kind = "Record supports, not billed" if row["gap_usd"] > 0 else "Billed beyond the record"
-        rows.append({"month": row["service_month"], "kind": kind, "dollars": float(row["gap_usd"])})
+        rows.append({"year": str(row["service_year"]), "kind": kind, "dollars": float(row["gap_usd"])})
     if not rows:
         return ""
-    data = pl.DataFrame(rows).group_by("month", "kind").agg(pl.col("dollars").sum()).sort("month", "kind")
-    values = data.with_columns(pl.col("month").cast(pl.String)).to_dicts()
+    data = pl.DataFrame(rows).group_by("year", "kind").agg(pl.col("dollars").sum()).sort("year", "kind")
     chart = (
-        alt.Chart(alt.Data(values=values), width=760, height=220)
+        alt.Chart(alt.Data(values=data.to_dicts()), width=520, height=220)
         .mark_bar()
         .encode(
-            x=alt.X("yearmonth(month):T", title="Service month"),
+            x=alt.X("year:N", title="Calendar year", axis=alt.Axis(labelAngle=0)),
             y=alt.Y("dollars:Q", title="US dollars, national amounts"),
+            xOffset="kind:N",
             color=alt.Color(
                 "kind:N",
                 title=None,

@@ -59,6 +59,9 @@ def build(settings: Settings, window: Any, outcomes: Sequence[Any]) -> Path:
             ),
             "funnel": query(con, "select * from reports.rpt_funnel order by period, step"),
             "capture": query(con, "select * from reports.rpt_capture_by_month order by service_month, state"),
+            "years": query(
+                con, "select * from reports.rpt_capture_by_year order by service_year desc, state"
+            ),
             "flags": query(con, "select * from reports.rpt_flags_by_rule order by rule_id, status"),
             "attrition": query(
                 con,
@@ -75,10 +78,11 @@ def build(settings: Settings, window: Any, outcomes: Sequence[Any]) -> Path:
     text = environment.get_template("index.html.j2").render(
         window=window,
         states=STATES,
-        months=months(view["capture"]),
+        months=by_period(view["capture"], "service_month"),
         rules=rules(view["flags"]),
         quality=quality(outcomes),
-        gap_chart=charts.gap_by_month(view["capture"].rows),
+        gap_chart=charts.gap_by_year(view["years"].rows),
+        capture_years=by_period(view["years"], "service_year"),
         **view,
     )
     settings.reports.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -103,16 +107,15 @@ def sentence(name: str) -> str:
     return name.replace("_", " ")
 
 
-def months(capture: Rows) -> list[dict[str, Any]]:
-    """Capture by month, newest first: state -> cell; a state without people is absent."""
+def by_period(capture: Rows, period: str) -> list[dict[str, Any]]:
+    """Capture cells by month or year, newest first: state -> cell; a state without people is absent."""
     found: dict[Any, dict[str, Any]] = {}
     for row in capture.rows:
-        month = found.setdefault(
-            row["service_month"],
-            {"month": row["service_month"], "people": row["people_in_month"], "cells": {}},
+        one = found.setdefault(
+            row[period], {"period": row[period], "people": row.get("people_in_month"), "cells": {}}
         )
-        month["cells"][row["state"]] = row
-    return sorted(found.values(), key=lambda month: month["month"], reverse=True)
+        one["cells"][row["state"]] = row
+    return sorted(found.values(), key=lambda one: one["period"], reverse=True)
 
 
 def rules(flags: Rows) -> list[dict[str, Any]]:

@@ -4,5 +4,5 @@ select
     table_name,
     reason,
     count(*) as rows
-from {{ ref('stg_landing__quarantine') }}
+from {{ ref('core_quarantined_rows') }}
 group by batch_id, table_name, reason

@@ -7,4 +7,4 @@ select
     rows_in,
     rows_landed,
     rows_quarantined
-from {{ ref('stg_landing__batch_files') }}
+from {{ ref('core_batch_files') }}
