@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.extracts.delivery import SourceFile, UnreadableExtract, sql_name, sql_text
+from pipelines.extracts.delivery import ORIGIN, SourceFile, UnreadableExtract, sql_name, sql_text
 
 DAMAGED = "the Parquet file is truncated or damaged"
 
@@ -50,10 +50,10 @@ def open_parquet(
             expected=f"the columns {', '.join(required)}",
             actual=f"{len(columns)} columns",
         )
-    own = ", ".join(sql_name(column) for column in columns)
+    own = "".join(f"{sql_name(column)}, " for column in columns if column.lower() not in ORIGIN)
     con.execute(f"""
         create or replace view {sql_name(view)} as
-        select {own}, {sql_text(label)} as source_file, file_row_number + 1 as source_row
+        select {own}{sql_text(label)} as source_file, file_row_number + 1 as source_row
         from read_parquet({location}, file_row_number = true)""")
     return SourceFile(path=path, name=label, rows_in=int(rows), encoding="parquet", columns=tuple(columns))
 

@@ -135,22 +135,26 @@ def _read(path: Path) -> Contract:
             | {"columns": tuple(_column(item) for item in content["columns"])}
             | {"parent": Parent(parent["table"], tuple(parent["columns"])) if parent else None}
         )
+        _check(contract, path.stem)
     except (KeyError, TypeError, AttributeError, yaml.YAMLError, ContractError) as fault:
         raise ContractError(f"{path.name}: {fault}") from None
+    return contract
+
+
+def _check(contract: Contract, name: str) -> None:
     names = [column.name for column in contract.columns]
-    if contract.table != path.stem:
-        raise ContractError(f"{path.name}: declares the table {contract.table}")
+    if contract.table != name:
+        raise ContractError(f"declares the table {contract.table}")
     if len(set(names)) < len(names):
-        raise ContractError(f"{path.name}: names a column twice")
+        raise ContractError("names a column twice")
     if clash := set(names) & set(PROVENANCE):
-        raise ContractError(f"{path.name}: {sorted(clash)} are landing's own columns")
-    for name in contract.key:
-        if contract.column(name).nullable:
-            raise ContractError(f"{path.name}: the key column {name} may be empty")
+        raise ContractError(f"{sorted(clash)} are landing's own columns")
+    for key in contract.key:
+        if contract.column(key).nullable:
+            raise ContractError(f"the key column {key} may be empty")
     for column in contract.columns:
         if column.not_before_column is not None:
             contract.column(column.not_before_column)
-    return contract
 
 
 def _column(item: dict[str, Any]) -> Column:

@@ -18,11 +18,13 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.extracts.delivery import SourceFile, UnreadableExtract, sql_name, sql_text
+from pipelines.extracts.delivery import ORIGIN, SourceFile, UnreadableExtract, sql_name, sql_text
 from pipelines.extracts.plain_text import PlainCopy, Survey, plain_copy, survey
 
 REJECTS = "unreadable_lines"
 PARSE_ERRORS = "parse_errors"
+# Names of the numbering while it is worked out; no source column is called so.
+LINE = "ccm_line_in_file"
 OTHER_DELIMITERS = {",": "a comma", "|": "a pipe", "\t": "a tab", ";": "a semicolon"}
 REASONS = {
     "MISSING COLUMNS": "too_few_columns",
@@ -132,14 +134,20 @@ def _load(
     columns: Sequence[str] | None,
 ) -> _Loaded:
     wanted = None if columns is None else {column.lower() for column in columns}
-    kept = [column for column in header if wanted is None or column.lower() in wanted] or header[:1]
+    kept = [
+        column
+        for column in header
+        if (wanted is None or column.lower() in wanted) and column.lower() not in ORIGIN
+    ] or header[:1]
     # A line of a one-column file cannot be told from a blank one; a second, empty column makes it plain.
     single = len(header) == 1
     parsed = [*header, "unnamed_2"] if single else header
     parsed_file = scratch_folder(con) / f"{view}.parquet"
     source, copied = path, PlainCopy(lines=found.lines, skipped=found.blank_lines)
-    # Most files need no copy. The last resort checks every quoted line instead of the suspicious ones.
-    attempts = ("in place", "copied", "checked") if found.is_plain and not single else ("copied", "checked")
+    # Most files need no copy. The last resort takes every quoted line apart, not only the suspicious ones.
+    attempts = (
+        ("in place", "copied", "rewritten") if found.is_plain and not single else ("copied", "rewritten")
+    )
     for attempt in attempts:
         if attempt != "in place":
             source = parsed_file.with_suffix(".plain")
@@ -150,7 +158,7 @@ def _load(
                 delimiter=delimiter,
                 column_count=len(header),
                 suffix=f"{delimiter}." if single else "",
-                every_quoted_line=attempt == "checked",
+                rewrite_quotes=attempt == "rewritten",
             )
         rows, broken = _parse(con, source, delimiter, parsed, kept, parsed_file)
         if copied.lines == found.lines and rows + len(broken) == copied.lines - 1 - len(copied.skipped):
@@ -232,10 +240,10 @@ def _numbered(con: duckdb.DuckDBPyConnection, view: str, parsed: Path, gaps: lis
         [list(shifts), list(shifts.values())],
     )
     relation = f"""(
-        select rows_read.*, rows_read.file_row_number + 2 + coalesce(gaps.shift, 0) as line_number
+        select rows_read.*, rows_read.file_row_number + 2 + coalesce(gaps.shift, 0) as {LINE}
         from {rows} as rows_read
         asof left join {lookup} as gaps on rows_read.file_row_number >= gaps.first_row)"""
-    return relation, "line_number"
+    return relation, LINE
 
 
 _FOLDERS: weakref.WeakKeyDictionary[duckdb.DuckDBPyConnection, tempfile.TemporaryDirectory[str]] = (

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# Where a row came from; a source's own columns of these names are not read.
+ORIGIN = ("source_file", "source_row")
+
 
 class UnreadableExtract(Exception):
     """A delivery that cannot be read at all; `str()` is one line: file, line, column, expected, found.

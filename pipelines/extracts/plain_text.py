@@ -130,14 +130,14 @@ def plain_copy(
     delimiter: str,
     column_count: int,
     suffix: str = "",
-    every_quoted_line: bool = False,
+    rewrite_quotes: bool = False,
 ) -> PlainCopy:
     """Write `path` to `target` as UTF-8 with one line feed a line and every quote closed on its line.
 
     A value that runs over several lines is joined with spaces and followed by as many blank lines, so that
     numbers stay those of the source. Other spaces become common ones. A line whose quotes never close is left
-    blank and returned. `suffix` is added to every line that is not blank. `every_quoted_line` checks lines
-    with an even number of quotes too.
+    blank and returned. `suffix` is added to every line that is not blank. `rewrite_quotes` takes every line
+    with a quote apart and writes it in the plainest form, so that no two parsers can disagree about it.
     """
     copied = PlainCopy()
     with _text(path, found.encoding) as source, target.open("w", encoding="utf-8", newline="") as sink:
@@ -148,21 +148,21 @@ def plain_copy(
                 if space != delimiter:
                     line = line.replace(space, " ")
             quotes = line.count('"')
-            if quotes and (quotes & 1 or every_quoted_line) and _cells(line, delimiter) is None:
-                joined, extra = _join(line, lines, delimiter, column_count)
-                if joined is None:
+            extra = 0
+            if quotes and (quotes & 1 or rewrite_quotes):
+                cells = _cells(line, delimiter)
+                if cells is None:
+                    cells, extra = _join(line, lines, delimiter, column_count)
+                if cells is None:
                     copied.unclosed.append((copied.lines, line))
                     line = ""
-                else:
-                    copied.skipped.extend(range(copied.lines + 1, copied.lines + 1 + extra))
-                    copied.lines += extra
-                    sink.write(joined + suffix + "\n" * (extra + 1))
-                    continue
+                elif rewrite_quotes or extra:
+                    line = delimiter.join('"' + cell.replace('"', '""') + '"' for cell in cells)
             if not line:
                 copied.skipped.append(copied.lines)
-                sink.write("\n")
-            else:
-                sink.write(line + suffix + "\n")
+            copied.skipped.extend(range(copied.lines + 1, copied.lines + 1 + extra))
+            copied.lines += extra
+            sink.write((line + suffix if line else "") + "\n" * (extra + 1))
     return copied
 
 
@@ -183,25 +183,24 @@ class _Lines:
         self.returned.extendleft(reversed(lines))
 
 
-def _join(line: str, lines: _Lines, delimiter: str, column_count: int) -> tuple[str | None, int]:
-    """The record that begins on `line`, and how many more lines it takes; None where it never closes."""
+def _join(line: str, lines: _Lines, delimiter: str, column_count: int) -> tuple[list[str] | None, int]:
+    """Cells of the record that begins on `line`, and how many more lines it takes; None if never closed."""
     taken: list[str] = []
     quotes = line.count('"')
     while len(taken) < LONGEST_RECORD_LINES and (following := lines.take()) is not None:
         taken.append(following)
         quotes += following.count('"')
         if quotes % 2 == 0 and '"' in following:
-            joined = " ".join([line, *taken])
-            cells = _cells(joined, delimiter)
+            cells = _cells(" ".join([line, *taken]), delimiter)
             if cells is not None and len(cells) == column_count:
-                return joined, len(taken)
+                return cells, len(taken)
     lines.give_back(taken)
     return None, 0
 
 
 def _cells(line: str, delimiter: str) -> list[str] | None:
     try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True))
+        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error:
         return None
 
