@@ -1,7 +1,10 @@
--- One row a person: the newest description, with a date of birth or death kept where a newer description leaves it out.
-with described as (
+-- One row a person: the newest description, with a date of birth or death (or any other fact) kept where a newer description leaves
+-- it out. A description delivered again replaces the earlier delivery of it as a whole, so a fact can be withdrawn.
+with descriptions as (
     select
         ids.beneficiary_id,
+        beneficiaries.beneficiary_id as delivered_id,
+        beneficiaries.reference_date,
         beneficiaries.birth_date,
         beneficiaries.death_date,
         beneficiaries.sex,
@@ -11,18 +14,30 @@ with described as (
         beneficiaries.county_fips_code,
         beneficiaries.zip_code,
         beneficiaries.original_entitlement_code,
-        beneficiaries.has_esrd,
-        row_number() over (
-            partition by ids.beneficiary_id
-            order by
-                beneficiaries.reference_date desc,
-                beneficiaries.received_date desc,
-                beneficiaries.batch_id desc,
-                beneficiaries.beneficiary_id desc
-        ) as recency
+        beneficiaries.has_esrd
     from {{ ref('stg_landing__beneficiaries') }} as beneficiaries
+    inner join {{ ref('core_deliveries') }} as deliveries
+        on beneficiaries.batch_id = deliveries.batch_id
     inner join {{ ref('core_beneficiary_ids') }} as ids
         on beneficiaries.beneficiary_id = ids.delivered_id
+    qualify row_number() over (
+        partition by beneficiaries.beneficiary_id, beneficiaries.reference_date
+        order by deliveries.delivery_order desc
+    ) = 1
+),
+
+-- Of descriptions of one date under several identifiers, the one under the current identifier is the newest.
+described as (
+    select
+        *,
+        row_number() over (
+            partition by beneficiary_id
+            order by
+                reference_date desc,
+                case when delivered_id = beneficiary_id then 0 else 1 end,
+                delivered_id desc
+        ) as recency
+    from descriptions
 )
 
 select

@@ -1,43 +1,56 @@
--- Every identifier ever delivered and the one it stands for today. Replacements are followed as far as they go; a chain that runs
--- in a circle names no current identifier, so its smallest member stands for all of it (and nobody is lost or doubled).
+-- Every identifier ever delivered and the one it stands for today. Replacements are followed as far as they go. A chain that runs in
+-- a circle names no current identifier: its smallest member then stands for the circle and for all that leads into it, so nobody
+-- is lost or doubled.
 with recursive edges as (
     select
-        previous_beneficiary_id as delivered_id,
-        current_beneficiary_id as next_id
-    from {{ ref('stg_landing__beneficiary_xref') }}
-    where previous_beneficiary_id <> current_beneficiary_id
+        xref.previous_beneficiary_id as delivered_id,
+        xref.current_beneficiary_id as next_id
+    from {{ ref('stg_landing__beneficiary_xref') }} as xref
+    inner join {{ ref('core_deliveries') }} as deliveries
+        on xref.batch_id = deliveries.batch_id
+    where xref.previous_beneficiary_id <> xref.current_beneficiary_id
     qualify row_number() over (
-        partition by previous_beneficiary_id
-        order by received_date desc, batch_id desc, current_beneficiary_id desc
+        partition by xref.previous_beneficiary_id
+        order by deliveries.delivery_order desc, xref.current_beneficiary_id desc
     ) = 1
 ),
 
+-- An identifier is visited once a walk, so a circle ends the walk.
 walked as (
     select
         delivered_id,
         next_id as reached_id,
-        1 as steps
+        concat('|', delivered_id, '|', next_id, '|') as visited
     from edges
     union all
     select
         walked.delivered_id,
         edges.next_id as reached_id,
-        walked.steps + 1 as steps
+        concat(walked.visited, edges.next_id, '|') as visited
     from walked
     inner join edges on walked.reached_id = edges.delivered_id
-    -- A circle comes back to its start, or runs past any real history of replacements.
-    where walked.reached_id <> walked.delivered_id and walked.steps < 50
+    where position(concat('|', edges.next_id, '|') in walked.visited) = 0
 ),
 
+circle_members as (
+    select walked.delivered_id as member_id
+    from walked
+    inner join edges on walked.reached_id = edges.delivered_id
+    where edges.next_id = walked.delivered_id
+),
+
+-- A walk ends at an identifier that nothing replaces, or meets a circle.
 ends as (
     select
         walked.delivered_id,
         coalesce(
             min(case when edges.delivered_id is null then walked.reached_id end),
-            least(walked.delivered_id, min(walked.reached_id))
+            least(min(circle_members.member_id), min(own.member_id))
         ) as beneficiary_id
     from walked
     left join edges on walked.reached_id = edges.delivered_id
+    left join circle_members on walked.reached_id = circle_members.member_id
+    left join circle_members as own on walked.delivered_id = own.member_id
     group by walked.delivered_id
 ),
 

@@ -1,10 +1,12 @@
 -- Activities with who performed them: the credential decides, by the policy seed; an unknown credential stays unknown.
 with newest as (
-    select *
-    from {{ ref('stg_landing__care_management_time') }}
+    select delivered.*
+    from {{ ref('stg_landing__care_management_time') }} as delivered
+    inner join {{ ref('core_deliveries') }} as deliveries
+        on delivered.batch_id = deliveries.batch_id
     qualify row_number() over (
-        partition by activity_id
-        order by received_date desc, batch_id desc
+        partition by delivered.activity_id
+        order by deliveries.delivery_order desc
     ) = 1
 )
 

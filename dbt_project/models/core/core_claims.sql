@@ -3,15 +3,20 @@
 -- 2. A cancellation removes the claim that it states, and the claim named in adjusted_claim_id too.
 -- 3. A replacement removes the claim named in adjusted_claim_id.
 -- 4. A claim that the source itself marks as not final is not final.
+-- 5. Of the claims of one family that the source calls final, those of an older delivery give way to those of a newer one:
+--    the source did not repeat the old claim to unmark it.
 with statements as (
     select
         claims.*,
         ids.beneficiary_id as current_beneficiary_id,
+        deliveries.delivery_order,
         row_number() over (
             partition by claims.claim_id
-            order by claims.received_date desc, claims.batch_id desc, claims.claim_version desc
+            order by deliveries.delivery_order desc, claims.claim_version desc
         ) as recency
     from {{ ref('stg_landing__claims') }} as claims
+    inner join {{ ref('core_deliveries') }} as deliveries
+        on claims.batch_id = deliveries.batch_id
     inner join {{ ref('core_beneficiary_ids') }} as ids
         on claims.beneficiary_id = ids.delivered_id
 ),
@@ -31,6 +36,20 @@ adjusted as (
     group by adjusted_claim_id
 ),
 
+families as (
+    select
+        current_beneficiary_id,
+        claim_group_id,
+        max(delivery_order) as newest_delivery
+    from statements
+    where
+        recency = 1
+        and is_final_action
+        and action <> 'cancellation'
+        and claim_group_id is not null
+    group by current_beneficiary_id, claim_group_id
+),
+
 decided as (
     select
         statements.*,
@@ -40,9 +59,15 @@ decided as (
             when statements.is_final_action = false then 'source_says_not_final'
             when adjusted.is_cancelled = 1 then 'cancelled_by_another_claim'
             when adjusted.is_cancelled = 0 then 'replaced_by_another_claim'
+            when statements.is_final_action and statements.delivery_order < families.newest_delivery
+                then 'replaced_in_its_family'
         end as not_final_reason
     from statements
     left join adjusted on statements.claim_id = adjusted.claim_id
+    left join families
+        on
+            statements.current_beneficiary_id = families.current_beneficiary_id
+            and statements.claim_group_id = families.claim_group_id
 )
 
 select
@@ -74,5 +99,5 @@ select
 from decided
 left join {{ ref('claim_classes') }} as classes
     on
-        decided.nch_claim_type_code = classes.nch_claim_type_code
+        coalesce(decided.nch_claim_type_code, decided.claim_type) = classes.claim_type_code
         and decided.from_date between classes.effective_from and classes.effective_to

@@ -10,7 +10,9 @@ select
 from {{ ref('stg_landing__consents') }} as delivered
 inner join {{ ref('core_beneficiary_ids') }} as ids
     on delivered.beneficiary_id = ids.delivered_id
+inner join {{ ref('core_deliveries') }} as deliveries
+    on delivered.batch_id = deliveries.batch_id
 qualify row_number() over (
     partition by delivered.consent_id
-    order by delivered.received_date desc, delivered.batch_id desc
+    order by deliveries.delivery_order desc
 ) = 1

@@ -1,14 +1,16 @@
 -- Practices: the newest row of each.
 select
-    practice_tin,
-    practice_name,
-    facility_ccn,
-    practice_type,
-    state_code,
-    zip_code,
-    aco_id
-from {{ ref('stg_landing__practices') }}
+    delivered.practice_tin,
+    delivered.practice_name,
+    delivered.facility_ccn,
+    delivered.practice_type,
+    delivered.state_code,
+    delivered.zip_code,
+    delivered.aco_id
+from {{ ref('stg_landing__practices') }} as delivered
+inner join {{ ref('core_deliveries') }} as deliveries
+    on delivered.batch_id = deliveries.batch_id
 qualify row_number() over (
-    partition by practice_tin
-    order by received_date desc, batch_id desc
+    partition by delivered.practice_tin
+    order by deliveries.delivery_order desc
 ) = 1

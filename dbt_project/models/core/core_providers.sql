@@ -1,12 +1,14 @@
 -- Practitioners: the newest row of each.
 select
-    npi,
-    practice_tin,
-    provider_name,
-    credential,
-    specialty_code
-from {{ ref('stg_landing__providers') }}
+    delivered.npi,
+    delivered.practice_tin,
+    delivered.provider_name,
+    delivered.credential,
+    delivered.specialty_code
+from {{ ref('stg_landing__providers') }} as delivered
+inner join {{ ref('core_deliveries') }} as deliveries
+    on delivered.batch_id = deliveries.batch_id
 qualify row_number() over (
-    partition by npi, practice_tin
-    order by received_date desc, batch_id desc
+    partition by delivered.npi, delivered.practice_tin
+    order by deliveries.delivery_order desc
 ) = 1

@@ -1,6 +1,7 @@
 -- Person, condition and date of every claim that counts towards a condition, for all definitions in one pass over the diagnoses.
 -- A claim counts once a condition however often it carries the code. Carrier claims with an excluded BETOS line (equipment,
--- ambulance) are no evidence. A claim that also carries one of the condition's exclude codes is dropped.
+-- ambulance) are no evidence. A claim that also carries one of the condition's exclude codes is dropped. Read are the header's
+-- numbered list and the lines: admitting diagnoses and reasons for a visit are suspicions, external causes are no conditions.
 with equipment_claims as (
     select distinct lines.claim_id
     from {{ ref('core_claim_lines') }} as lines
@@ -55,7 +56,9 @@ matched as (
         on
             diagnoses.diagnosis_code = codes.diagnosis_code
             and diagnoses.icd_version = codes.icd_version
-    where diagnoses.claim_class in ('IP', 'SNF', 'HHA', 'HOP', 'CAR')
+    where
+        diagnoses.claim_class is not null
+        and diagnoses.role in ('principal', 'other', 'line')
     group by
         diagnoses.beneficiary_id,
         diagnoses.claim_id,
