@@ -56,9 +56,11 @@ def open_delimited(
     found = survey(path, label, delimiter)
     header = _header(found, label, delimiter, required)
     loaded = _load(con, path, label, delimiter, header, view, found, columns)
+    # Trimmed when read: a value that repeats is then trimmed once for each of its pages.
+    trimmed = ", ".join(f"nullif(trim({sql_name(c)}), '') as {sql_name(c)}" for c in loaded.columns)
     con.execute(f"""
         create or replace view {sql_name(view)} as
-        select {", ".join(sql_name(c) for c in loaded.columns)},
+        select {trimmed},
                {sql_text(label)} as source_file, {loaded.row_number} as source_row
         from {loaded.relation}""")
     return SourceFile(
@@ -185,7 +187,7 @@ def _parse(
     kept: list[str],
     target: Path,
 ) -> tuple[int, list[int]]:
-    """Parse `source` into `target` in file order, trimmed; the number of rows and the lines left out.
+    """Parse `source` into `target` in file order; the number of rows and the lines left out.
 
     Parquet is the cheapest place: small, read by column, and the engine numbers its rows.
     """
@@ -193,9 +195,8 @@ def _parse(
     compression = "gzip" if source.suffix == ".gz" else "none"
     for leftover in (PARSE_ERRORS, f"{PARSE_ERRORS}_scans"):
         con.execute(f"drop table if exists {leftover}")
-    trimmed = ", ".join(f"nullif(trim({sql_name(c)}), '') as {sql_name(c)}" for c in kept)
     statement = f"""copy (
-        select {trimmed}
+        select {", ".join(sql_name(column) for column in kept)}
         from read_csv({sql_text(glob.escape(str(source)))}, columns = {{{types}}}, auto_detect = false,
             delim = {sql_text(delimiter)}, quote = '"', escape = '"', header = true,
             compression = '{compression}', store_rejects = true,

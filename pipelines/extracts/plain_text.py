@@ -40,7 +40,6 @@ class Survey:
     encoding: str
     lines: int
     blank_lines: list[int]
-    has_quotes: bool
     is_plain: bool
 
 
@@ -66,45 +65,16 @@ def survey(path: Path, label: str, delimiter: str) -> Survey:
 
 
 def _survey(path: Path, label: str, delimiter: str) -> Survey:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    is_utf8 = True
-    feeds = pairs = returns = size = 0
-    has_quotes = may_have_blank = odd_space = False
-    odd_spaces = tuple(space.encode() for space in ODD_SPACES if space != delimiter)
-    head = tail = b""
+    bytes_seen = _Bytes(label, delimiter)
     with _bytes(path) as source:
         while chunk := source.read(CHUNK):
-            if size == 0:
-                _refuse_signature(chunk, label)
-            if len(head) < LONGEST_HEADER:
-                head += chunk[: LONGEST_HEADER - len(head)]
-            if b"\0" in chunk:
-                raise UnreadableExtract(label, "this is a binary file", expected="delimited text")
-            if is_utf8:
-                try:
-                    decoder.decode(chunk)
-                except UnicodeDecodeError:
-                    is_utf8 = False
-            joined = tail + chunk
-            feeds += chunk.count(b"\n")
-            returns += chunk.count(b"\r")
-            pairs += joined.count(b"\r\n") - tail.count(b"\r\n")
-            odd_space = odd_space or any(space in joined for space in odd_spaces)
-            has_quotes = has_quotes or b'"' in chunk
-            may_have_blank = may_have_blank or b"\n\n" in joined or b"\n\r\n" in joined
-            size += len(chunk)
-            tail = joined[-2:]
-    if is_utf8:
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            is_utf8 = False
-    encoding = "utf-8" if is_utf8 else "latin-1"
-    first_line = _first_line(head, encoding, label, size)
-    one_line_end = returns == 0 or (pairs == returns == feeds)
+            bytes_seen.add(chunk)
+    bytes_seen.finish()
+    encoding = "utf-8" if bytes_seen.is_utf8 else "latin-1"
+    first_line = _first_line(bytes_seen.head, encoding, label, bytes_seen.size)
     blanks: list[int] = []
     odd_quotes = False
-    if one_line_end and (has_quotes or may_have_blank):
+    if bytes_seen.has_one_line_end and (bytes_seen.has_quotes or bytes_seen.may_have_blank):
         with _bytes(path) as source:
             for number, raw in enumerate(source, 1):
                 line = raw.rstrip(b"\r\n")
@@ -112,14 +82,73 @@ def _survey(path: Path, label: str, delimiter: str) -> Survey:
                     blanks.append(number)
                 elif line.count(b'"') & 1:
                     odd_quotes = True
+    irregular = odd_quotes or bytes_seen.has_odd_space
     return Survey(
         first_line=first_line,
         encoding=encoding,
-        lines=feeds + returns - pairs + (not tail.endswith((b"\n", b"\r"))),
+        lines=bytes_seen.lines,
         blank_lines=blanks,
-        has_quotes=has_quotes,
-        is_plain=is_utf8 and one_line_end and not odd_quotes and not odd_space,
+        is_plain=bytes_seen.is_utf8 and bytes_seen.has_one_line_end and not irregular,
     )
+
+
+class _Bytes:
+    """Facts about a stream of bytes, chunk by chunk; two-byte patterns may straddle chunks."""
+
+    def __init__(self, label: str, delimiter: str) -> None:
+        self.label = label
+        self.odd_spaces = tuple(space.encode() for space in ODD_SPACES if space != delimiter)
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
+        self.is_utf8 = True
+        self.size = self.feeds = self.returns = self.pairs = 0
+        self.has_quotes = self.may_have_blank = self.has_odd_space = False
+        self.head = self.tail = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Look at the next bytes; searches for rare patterns are skipped where their parts are absent."""
+        if self.size == 0:
+            _refuse_signature(chunk, self.label)
+        if len(self.head) < LONGEST_HEADER:
+            self.head += chunk[: LONGEST_HEADER - len(self.head)]
+        if b"\0" in chunk:
+            raise UnreadableExtract(self.label, "this is a binary file", expected="delimited text")
+        joined = self.tail + chunk
+        is_ascii = joined.isascii()
+        if self.is_utf8 and (not is_ascii or self.decoder.getstate()[0]):
+            self._decode(chunk)
+        for space in self.odd_spaces:
+            if not self.has_odd_space and not (is_ascii and space > b"\x7f"):
+                self.has_odd_space = space in joined
+        self.feeds += chunk.count(b"\n")
+        if b"\r" in joined:
+            self.returns += chunk.count(b"\r")
+            self.pairs += joined.count(b"\r\n") - self.tail.count(b"\r\n")
+            self.may_have_blank = self.may_have_blank or b"\n\r\n" in joined
+        self.has_quotes = self.has_quotes or b'"' in chunk
+        self.may_have_blank = self.may_have_blank or b"\n\n" in joined
+        self.size += len(chunk)
+        self.tail = joined[-2:]
+
+    def finish(self) -> None:
+        """The stream has ended."""
+        if self.is_utf8:
+            self._decode(b"", final=True)
+
+    def _decode(self, chunk: bytes, final: bool = False) -> None:
+        try:
+            self.decoder.decode(chunk, final)
+        except UnicodeDecodeError:
+            self.is_utf8 = False
+
+    @property
+    def has_one_line_end(self) -> bool:
+        """Every line ends in a line feed, or every line in a carriage return and line feed."""
+        return self.returns == 0 or self.pairs == self.returns == self.feeds
+
+    @property
+    def lines(self) -> int:
+        """Physical lines; the last need not be closed."""
+        return self.feeds + self.returns - self.pairs + (not self.tail.endswith((b"\n", b"\r")))
 
 
 def plain_copy(
