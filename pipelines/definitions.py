@@ -70,7 +70,7 @@ def build(context: RunContext) -> dg.Definitions:
         yield from checks.results(outcomes, checks.LANDING)
         checks.stop_on_blocking(outcomes)
 
-    models = warehouse.assets(settings, context)
+    models = warehouse.assets(settings, context, checks.LANDING)
 
     @dg.multi_asset(
         specs=[
@@ -133,7 +133,7 @@ def build(context: RunContext) -> dg.Definitions:
         return dg.MaterializeResult(metadata={"practices": written})
 
     return dg.Definitions(
-        assets=[landing, with_landing_first(models), release, tables, reports, worklists],
+        assets=[landing, models, release, tables, reports, worklists],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],
         resources={"dbt": warehouse.resource()},
         executor=dg.in_process_executor,
@@ -152,13 +152,6 @@ def land_delivery(context: RunContext, extracts: Path) -> Any:
         context.unreadable = problem
         raise dg.Failure(description=str(problem)) from None
     return batch
-
-
-def with_landing_first(models: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    """The dbt assets with every staging model depending on landing."""
-    return models.map_asset_specs(
-        lambda spec: spec.merge_attributes(deps=[checks.LANDING]) if spec.key.path[0] == "staging" else spec
-    )
 
 
 @dg.definitions

@@ -8,16 +8,18 @@ import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import packaging.version
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from pipelines.settings import DBT_PROJECT, Settings
 
+# Sources of the dbt project that landing writes.
+LANDED = ("landing", "quarantine")
 # dbt's own unit tests try the models on made-up rows: they belong to the test suite, not to a run.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
 
@@ -70,13 +72,31 @@ def resource() -> InstalledDbt:
     return InstalledDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt))
 
 
-def assets(settings: Settings, run: Any) -> dg.AssetsDefinition:
+class LandedSources(DagsterDbtTranslator):
+    """dbt's sources are what landing wrote: the dbt step waits for landing and its blocking checks."""
+
+    def __init__(self, landing: dg.AssetKey) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+        self.landing = landing
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source" and dbt_resource_props["source_name"] in LANDED:
+            return self.landing
+        return super().get_asset_key(dbt_resource_props)
+
+
+def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefinition:
     """Every seed and model as an asset, every data test as a check, built in one dbt process after landing.
 
-    `run` is the run's `RunContext` (its window is known once landing is done).
+    `run` is the run's `RunContext` (its window is known once landing is done); `landing` the asset that its sources are.
     """
 
-    @dbt_assets(manifest=manifest(settings), name="warehouse", exclude="resource_type:unit_test")
+    @dbt_assets(
+        manifest=manifest(settings),
+        name="warehouse",
+        exclude="resource_type:unit_test",
+        dagster_dbt_translator=LandedSources(landing),
+    )
     def warehouse(context: dg.AssetExecutionContext, dbt: InstalledDbt) -> Iterator[Any]:
         os.environ.update(settings.dbt_environment())
         with run.progress.step("warehouse"):

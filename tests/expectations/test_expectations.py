@@ -1,0 +1,114 @@
+"""Suites come from the contracts, an engine error is never a data failure, and results hold no values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import great_expectations.expectations as gxe
+import pytest
+import yaml
+
+from expectations.run import Check, ExpectationEngineError, Suite, run
+from expectations.suites import contract
+from pipelines.settings import CONTRACTS
+
+CANARY = "CANARY-7731"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "things.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table things (thing_id varchar, colour varchar, batch_id varchar)")
+        con.execute(f"insert into things values ('1', 'red', 'b'), ('2', '{CANARY}', 'b'), ('2', null, 'b')")
+    return path
+
+
+def of(*checks: Check) -> list[Suite]:
+    return [Suite("things", "main", "things", list(checks))]
+
+
+def test_each_kind_of_expectation_passes_and_fails_with_its_count(database: Path) -> None:
+    suites = of(
+        Check(gxe.ExpectColumnValuesToNotBeNull(column="thing_id"), True),
+        Check(gxe.ExpectColumnValuesToNotBeNull(column="colour"), True),
+        Check(gxe.ExpectColumnValuesToBeInSet(column="colour", value_set=["red", "blue"]), False),
+        Check(gxe.ExpectCompoundColumnsToBeUnique(column_list=["batch_id", "thing_id"]), True),
+        Check(gxe.ExpectTableRowCountToBeBetween(min_value=4), True),
+        Check(
+            gxe.UnexpectedRowsExpectation(unexpected_rows_query="select * from {batch} where colour = 'red'"),
+            True,
+            "nothing is red",
+        ),
+    )
+    found = run(database, suites)
+    assert [(one.success, one.unexpected) for one in found] == [
+        (True, 0),
+        (False, 1),
+        (False, 1),
+        (False, 2),
+        (False, 3),
+        (False, 1),
+    ]
+    assert [one.blocking for one in found] == [True, True, False, True, True, True]
+    assert found[-1].says == "nothing is red"
+
+
+def test_results_hold_counts_and_never_a_value(database: Path) -> None:
+    found = run(
+        database,
+        of(
+            Check(gxe.ExpectColumnValuesToBeInSet(column="colour", value_set=["red"]), True),
+            Check(gxe.ExpectColumnValuesToBeUnique(column="thing_id"), True),
+            Check(gxe.UnexpectedRowsExpectation(unexpected_rows_query="select * from {batch}"), True),
+        ),
+    )
+    assert not any(one.success for one in found)
+    assert CANARY not in json.dumps([one.as_dict() for one in found])
+
+
+def test_an_expectation_that_cannot_be_evaluated_is_an_engine_error_and_not_a_failure(database: Path) -> None:
+    with pytest.raises(ExpectationEngineError) as raised:
+        run(database, of(Check(gxe.ExpectColumnValuesToNotBeNull(column="no_such_column"), True)))
+    assert "could not be evaluated" in str(raised.value)
+    assert CANARY not in str(raised.value)
+
+
+def test_a_query_with_an_error_is_an_engine_error_too(database: Path) -> None:
+    with pytest.raises(ExpectationEngineError):
+        run(
+            database,
+            of(
+                Check(
+                    gxe.UnexpectedRowsExpectation(unexpected_rows_query="select * from {batch} where"), True
+                )
+            ),
+        )
+
+
+def test_the_file_is_free_for_a_writer_after_a_run(database: Path) -> None:
+    run(database, of(Check(gxe.ExpectColumnValuesToNotBeNull(column="thing_id"), True)))
+    with duckdb.connect(str(database)) as con:
+        con.execute("insert into things values ('3', 'blue', 'b')")
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACTS.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_contract_makes_a_suite_that_says_what_the_contract_says(path: Path) -> None:
+    table = yaml.safe_load(path.read_text())
+    made = contract.suite(table)
+    kinds = [
+        (check.expectation.configuration.type, check.expectation.configuration.kwargs)
+        for check in made.checks
+    ]
+    required = {c["name"] for c in table["columns"] if c.get("nullable", True) is False}
+    assert {k["column"] for kind, k in kinds if kind == "expect_column_values_to_not_be_null"} == required
+    allowed = {c["name"]: c["allowed"] for c in table["columns"] if "allowed" in c}
+    assert {
+        k["column"]: k["value_set"] for kind, k in kinds if kind == "expect_column_values_to_be_in_set"
+    } == allowed
+    assert [k["column_list"] for kind, k in kinds if kind == "expect_compound_columns_to_be_unique"] == [
+        ["batch_id", *table["key"]]
+    ]
+    assert all(check.blocking for check in made.checks)

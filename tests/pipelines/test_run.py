@@ -1,0 +1,189 @@
+"""The main job as a user calls it: what it leaves behind, that it repeats, and that it stops when it should."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipelines.publish.tables import PUBLISHED
+
+PEOPLE, MONTHS = 400, 12
+
+
+def ccm_run(extracts: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "run",
+        "--extracts",
+        str(extracts),
+        "--out",
+        str(out),
+        *more,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def extracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from pipelines.simulate import simulate
+
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate(PEOPLE, MONTHS, 3, folder)
+    return folder / "extracts"
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("main_job") / "out"
+
+
+@pytest.fixture(scope="module")
+def first(extracts: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    return ccm_run(extracts, out, "--received", "2026-03-31")
+
+
+def published(out: Path) -> dict[str, pl.DataFrame]:
+    return {name: pl.read_parquet(out / "tables" / f"{name}.parquet") for name in PUBLISHED}
+
+
+def test_a_run_ends_with_exit_status_0_and_says_where_everything_is(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    assert first.returncode == 0, first.stderr
+    for path in ("reports/index.html", "worklists", "tables", "warehouse.duckdb", "quarantine", "run.json"):
+        assert str(out / path) in first.stdout
+        assert (out / path).exists()
+    assert "Traceback" not in first.stderr
+
+
+def test_every_published_table_has_the_rows_that_the_run_record_says(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    record = json.loads((out / "run.json").read_text())
+    for name, rows in published(out).items():
+        assert rows.height == record["rows"][f"{PUBLISHED[name][0]}.{name}"], name
+    assert record["success"] is True and record["failed"] == []
+    assert record["as_of"] == "2026-03-31" and record["through"] == "2025-12"
+    assert record["checks"]["failed"] == 0 and record["checks"]["expectations"] > 50
+    assert {"landing", "contract checks", "warehouse", "release checks", "pages"} <= set(
+        record["seconds_by_step"]
+    )
+
+
+def test_every_row_that_came_in_is_landed_or_quarantined(
+    first: subprocess.CompletedProcess[str], extracts: Path, out: Path
+) -> None:
+    record = json.loads((out / "run.json").read_text())
+    counted = {item["name"]: item for batch in record["inputs"] for item in batch["files"]}
+    for path in extracts.glob("*.parquet"):
+        item = counted[path.name]
+        assert item["rows_in"] == pl.scan_parquet(path).select(pl.len()).collect().item()
+        assert item["rows_in"] == item["rows_landed"] + item["rows_quarantined"]
+
+
+def test_contract_checks_run_before_the_warehouse_is_built(
+    first: subprocess.CompletedProcess[str],
+) -> None:
+    steps = [line.split(":")[0] for line in first.stderr.splitlines() if line.endswith(" s")]
+    assert steps.index("landing") < steps.index("contract checks") < steps.index("warehouse")
+    assert steps.index("warehouse") < steps.index("release checks") < steps.index("tables")
+
+
+def test_the_run_and_its_checks_are_recorded_in_dagster(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    record = json.loads((out / "run.json").read_text())
+    with duckdb.connect() as con:
+        assert con.execute("select 1").fetchone() == (1,)
+    databases = list((out / "dagster").rglob("*.db"))
+    assert databases
+    import sqlite3
+
+    with sqlite3.connect(out / "dagster" / "history" / "runs.db") as runs:
+        statuses = dict(runs.execute("select run_id, status from runs").fetchall())
+    assert statuses[record["dagster_run_id"]] == "SUCCESS"
+
+
+def test_no_beneficiary_identifier_reaches_a_log_a_record_or_the_page(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    people = (
+        pl.read_parquet(out / "tables" / "eligibility_months.parquet")["beneficiary_id"].unique().to_list()
+    )
+    assert len(people) > 100
+    written = [first.stdout, first.stderr]
+    for folder in ("dagster", "dbt", "reports"):
+        written += [
+            path.read_bytes().decode("latin-1")
+            for path in (out / folder).rglob("*")
+            if path.is_file() and path.suffix in {".db", ".log", ".json", ".html", ".yaml", ".db-wal", ".sql"}
+        ]
+    written += [(out / "run.json").read_text(), (out / "quality.json").read_text()]
+    text = "\n".join(written)
+    assert not [person for person in people if person in text]
+
+
+def test_a_second_run_on_the_same_input_gives_the_same_rows(
+    first: subprocess.CompletedProcess[str], extracts: Path, out: Path
+) -> None:
+    before = published(out)
+    again = ccm_run(extracts, out)
+    assert again.returncode == 0, again.stderr
+    after = published(out)
+    for name, rows in before.items():
+        assert rows.equals(after[name]), name
+    assert len(list((out / "landing").glob("batch-*"))) == 1
+
+
+def test_an_unreadable_file_is_exit_status_2_and_leaves_what_was_published(
+    first: subprocess.CompletedProcess[str], tmp_path: Path, out: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "claims.csv").write_bytes(b"\x00\x01\x02" * 5000)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in (out / "tables").iterdir())
+    done = ccm_run(broken, out, "--format", "practice")
+    assert done.returncode == 2
+    assert "claims.csv" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert before == sorted((path.name, path.stat().st_mtime_ns) for path in (out / "tables").iterdir())
+
+
+def test_a_month_without_policy_stops_the_run_and_publishes_nothing(extracts: Path, tmp_path: Path) -> None:
+    later = tmp_path / "later"
+    shutil.copytree(extracts, later)
+    months = pl.read_parquet(later / "enrollment_months.parquet")
+    extra = months.filter(pl.col("service_month").cast(pl.String) == "2025-12-01").with_columns(
+        pl.lit(date(2027, 1, 1)).cast(months.schema["service_month"]).alias("service_month")
+        if months.schema["service_month"] == pl.Date
+        else pl.lit("2027-01-01").alias("service_month")
+    )
+    pl.concat([months, extra]).write_parquet(later / "enrollment_months.parquet")
+    done = ccm_run(later, tmp_path / "out", "--received", "2027-03-31")
+    assert done.returncode == 1
+    assert "every_month_has_a_policy_in_force" in done.stderr
+    assert not (tmp_path / "out" / "tables").exists()
+    assert not (tmp_path / "out" / "reports" / "index.html").exists()
+
+
+def test_a_delivery_without_claims_fails_its_contract_before_anything_is_built(
+    extracts: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    shutil.copytree(extracts, empty)
+    for name in ("claims", "claim_lines", "claim_diagnoses"):
+        pl.read_parquet(empty / f"{name}.parquet").clear().write_parquet(empty / f"{name}.parquet")
+    done = ccm_run(empty, tmp_path / "out", "--received", "2026-03-31")
+    assert done.returncode == 1
+    assert "contract_claims" in done.stderr
+    assert not (tmp_path / "out" / "warehouse.duckdb").exists()
