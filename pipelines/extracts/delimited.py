@@ -25,6 +25,7 @@ REJECTS = "unreadable_lines"
 PARSE_ERRORS = "parse_errors"
 # Names of the numbering while it is worked out; no source column is called so.
 LINE = "ccm_line_in_file"
+BLOCK = 1024
 OTHER_DELIMITERS = {",": "a comma", "|": "a pipe", "\t": "a tab", ";": "a semicolon"}
 REASONS = {
     "MISSING COLUMNS": "too_few_columns",
@@ -235,15 +236,33 @@ def _numbered(con: duckdb.DuckDBPyConnection, view: str, parsed: Path, gaps: lis
         return rows, "file_row_number + 2"
     shifts = {line - 2 - before: before + 1 for before, line in enumerate(gaps)}
     lookup = sql_name(f"{view}_gaps")
+    # Rows find their shift by block of rows: a hash join that streams, where a range join would sort all.
     con.execute(
         f"""create or replace table {lookup} as
-            select unnest(?::bigint[]) as first_row, unnest(?::bigint[]) as shift""",
+            with gaps as (select unnest(?::bigint[]) as first_row, unnest(?::bigint[]) as shift),
+            gap_blocks as (
+                select first_row // {BLOCK} as block, max(shift) as last_shift,
+                       list(first_row order by first_row) as first_rows, list(shift order by shift) as shifts
+                from gaps group by block
+            ),
+            blocks as (select unnest(range(max(block) + 1)) as block from gap_blocks)
+            select block, first_rows, shifts,
+                   coalesce(max(last_shift) over (
+                       order by block rows between unbounded preceding and 1 preceding), 0) as shift_before
+            from blocks left join gap_blocks using (block)""",
         [list(shifts), list(shifts.values())],
     )
     relation = f"""(
-        select rows_read.*, rows_read.file_row_number + 2 + coalesce(gaps.shift, 0) as {LINE}
-        from {rows} as rows_read
-        asof left join {lookup} as gaps on rows_read.file_row_number >= gaps.first_row)"""
+        select parsed.*, parsed.file_row_number + 2 + case
+                   when known.block is null then {len(gaps)}
+                   when known.first_rows is null then known.shift_before
+                   else coalesce(
+                       known.shifts[len(list_filter(
+                           known.first_rows, lambda first_row: first_row <= parsed.file_row_number))],
+                       known.shift_before)
+               end as {LINE}
+        from {rows} as parsed
+        left join {lookup} as known on parsed.file_row_number // {BLOCK} = known.block)"""
     return relation, LINE
 
 
