@@ -1,7 +1,8 @@
 -- Person, condition and date of every claim that counts towards a condition, for all definitions in one pass over the diagnoses.
 -- A claim counts once a condition however often it carries the code. Carrier claims with an excluded BETOS line (equipment,
--- ambulance) are no evidence. A claim that also carries one of the condition's exclude codes is dropped. Read are the header's
--- numbered list and the lines: admitting diagnoses and reasons for a visit are suspicions, external causes are no conditions.
+-- ambulance) are no evidence. A claim that also carries one of the condition's exclude codes is dropped; some codes exclude
+-- in the principal place only. Read are the header's numbered list and the lines: admitting diagnoses and reasons for a visit
+-- are suspicions, external causes are no conditions.
 with equipment_claims as (
     select distinct lines.claim_id
     from {{ ref('core_claim_lines') }} as lines
@@ -36,7 +37,10 @@ matched as (
         diagnoses.from_date,
         codes.definition,
         codes.condition,
-        bool_or(codes.role = 'exclude') as is_excluded,
+        bool_or(
+            codes.role = 'exclude'
+            or (codes.role = 'exclude_principal' and diagnoses.role = 'principal')
+        ) as is_excluded,
         bool_or(
             codes.role = 'include'
             and case codes.diagnosis_positions
