@@ -1,98 +1,194 @@
-{# Small cells of a line whose cells add up to a published total.
+{# Disclosure control. Two shapes of published table, two macros; both read the limit from the policy seed.
 
-   A cell of 1 to the limit is hidden. Where that leaves one hidden cell, or hidden cells whose sum is itself small, the hidden
-   value could be had by subtraction, so the smallest other cell that is not zero is hidden too. A zero may be shown. A line
-   that cannot be protected so (no other cell) loses its total as well: `hides_total`.
+   What an outsider is taken to know: everything published, that a hidden number is never 0 (zeros are shown), and these
+   rules. What must not be knowable: that a hidden number, or a difference of two shown ones, is 1 to the limit. #}
 
-   relation: one row a cell; line: columns that name the line; count: the column that counts people; order: columns that
-   make the order of cells total. Returns the relation's columns with is_suppressed and hides_total added. #}
-{% macro suppress_lines(relation, line, count, order) %}
+{# Largest count that may not be shown. #}
+{% macro largest_small_cell() -%}
+(select max(limit_value) from {{ ref('disclosure_limits') }} where limit_name = 'largest_small_cell')
+{%- endmacro %}
+
+{# Cells of lines that add up to a known total.
+
+   A cell of 1 to the limit is hidden. Its line is then safe only if the hidden cells could be otherwise: with one hidden cell
+   the value follows by subtraction, and where the hidden sum is so low that no hidden cell could exceed the limit (each being
+   at least 1) smallness follows. In both cases the smallest other cell that is not zero is hidden as well. Where there is no
+   such cell the total itself must go: `hides_total`.
+
+   relation: one row a cell; line: columns that name the line; count: the additive column; people: the column that decides
+   smallness (distinct people, where one person can be counted several times); order: columns that make cells' order total.
+   Returns the relation's columns with limit_value, is_suppressed and hides_total. #}
+{% macro suppress_lines(relation, line, count, order, people=none) %}
+{%- set people = people or count %}
+{%- set is_small = 'cells.' ~ people ~ ' between 1 and limits.limit_value' %}
+{%- set is_partner = 'not marked.is_small and marked.' ~ count ~ ' > 0' %}
 select
     judged.*,
-    (judged.is_small or (judged.needs_partner and judged.partner_order = 1)) as is_suppressed,
+    (judged.is_small or (judged.needs_partner and judged.is_partner and judged.partner_order = 1)) as is_suppressed,
     (judged.needs_partner and judged.partners = 0) as hides_total
 from
     (
         select
             marked.*,
-            (marked.hidden_cells = 1 or (marked.hidden_cells > 1 and marked.hidden_sum <= marked.limit_value)) as needs_partner,
-            sum(case when not marked.is_small and marked.{{ count }} > 0 then 1 else 0 end) over (
-                partition by {{ line | join(', ') }}
-            ) as partners,
-            case when not marked.is_small and marked.{{ count }} > 0 then
-                row_number() over (
-                    partition by
-                        {{ line | join(', ') }},
-                        case when not marked.is_small and marked.{{ count }} > 0 then 1 else 0 end
-                    order by marked.{{ count }} asc, {{ order | join(', ') }}
-                )
-            end as partner_order
+            ({{ is_partner }}) as is_partner,
+            (
+                marked.hidden_cells = 1
+                or (marked.hidden_cells > 1 and marked.hidden_sum - (marked.hidden_cells - 1) <= marked.limit_value)
+            ) as needs_partner,
+            sum(case when {{ is_partner }} then 1 else 0 end) over (partition by {{ line | join(', ') }}) as partners,
+            row_number() over (
+                partition by {{ line | join(', ') }}, case when {{ is_partner }} then 1 else 0 end
+                order by marked.{{ count }} asc, {{ order | join(', ') }}
+            ) as partner_order
         from
             (
                 select
                     cells.*,
                     limits.limit_value,
-                    (cells.{{ count }} between 1 and limits.limit_value) as is_small,
-                    sum(case when cells.{{ count }} between 1 and limits.limit_value then 1 else 0 end) over (
+                    ({{ is_small }}) as is_small,
+                    sum(case when {{ is_small }} then 1 else 0 end) over (partition by {{ line | join(', ') }}) as hidden_cells,
+                    sum(case when {{ is_small }} then cells.{{ count }} else 0 end) over (
                         partition by {{ line | join(', ') }}
-                    ) as hidden_cells,
-                    sum(
-                        case when cells.{{ count }} between 1 and limits.limit_value then cells.{{ count }} else 0 end
-                    ) over (partition by {{ line | join(', ') }}) as hidden_sum
+                    ) as hidden_sum
                 from {{ relation }} as cells
-                cross join {{ ref('disclosure_limits') }} as limits
-                where limits.limit_name = 'largest_small_cell'
+                cross join (select {{ largest_small_cell() }} as limit_value) as limits
             ) as marked
     ) as judged
 {% endmacro %}
 
-{# Walks the steps of a funnel from the first down: `shown` says of each whether it may be shown, given the last one shown.
-   counted: CTE of period, step, people; limits: CTE with limit_value; steps: how many steps there are. #}
-{% macro shown_steps(counted, limits, steps) %}
-shown_1 as (
-    select
-        counted.period,
-        counted.step,
-        (counted.people = 0 or counted.people > limits.limit_value) as is_shown,
-        case when counted.people = 0 or counted.people > limits.limit_value then counted.people end as last_shown
-    from {{ counted }} as counted
-    cross join {{ limits }} as limits
-    where counted.step = 1
+{# Whether hidden cells of one line may be told apart from the rest of it: none of them, or enough to protect each other. #}
+{% macro hidden_part_is_safe(cells, total, limit_value) -%}
+({{ cells }} = 0 or ({{ cells }} > 1 and {{ total }} - ({{ cells }} - 1) > {{ limit_value }}))
+{%- endmacro %}
+
+{# Steps of a chain in which every step is part of the one before.
+
+   A step is shown when it is 0 or above the limit, and so is its distance from the shown steps on either side. Steps of rank 1
+   are decided first, from the first down, then those of rank 2 between them, then rank 3: where steps are too close to be shown
+   together, the more important one stays. Two other published tables are kept in mind: the line whose hidden cells the chain
+   cuts in two (`hidden_before`, `hidden_sum_before` of the cells that end before the step; their totals `hidden_cells`,
+   `hidden_sum`), and the smallest shown number of a wider chain that contains the step (`wider_people`, null for none).
+
+   steps: relation with chain, step, step_rank, people and the five columns just named. A whole query: chain, step, is_shown. #}
+{% macro show_chain(steps) %}
+{%- set ranks = [1, 2, 3] -%}
+with recursive limits as (
+    select {{ largest_small_cell() }} as limit_value
 ),
-{% for step in range(2, steps + 1) %}
-shown_{{ step }} as (
+
+shown_0 as (
     select
-        counted.period,
-        counted.step,
+        chain,
+        step,
+        cast(null as boolean) as is_shown
+    from {{ steps }}
+    where false
+),
+{% for rank in ranks %}
+placed_{{ rank }} as (
+    select
+        steps.chain,
+        steps.step,
+        steps.people,
+        steps.hidden_before,
+        steps.hidden_sum_before,
+        earlier.is_shown as decided,
+        row_number() over (partition by steps.chain order by steps.step) as place,
+        min(case when earlier.is_shown then steps.step end) over (
+            partition by steps.chain order by steps.step rows between 1 following and unbounded following
+        ) as next_step,
         (
-            (counted.people = 0 or counted.people > limits.limit_value)
+            (steps.people = 0 or steps.people > limits.limit_value)
             and (
-                before.last_shown is null
-                or before.last_shown = counted.people
-                or before.last_shown - counted.people > limits.limit_value
+                steps.wider_people is null
+                or steps.wider_people = steps.people
+                or steps.wider_people - steps.people > limits.limit_value
             )
-        ) as is_shown,
-        case
-            when
-                (counted.people = 0 or counted.people > limits.limit_value)
-                and (
-                    before.last_shown is null
-                    or before.last_shown = counted.people
-                    or before.last_shown - counted.people > limits.limit_value
-                )
-                then counted.people
-            else before.last_shown
-        end as last_shown
-    from {{ counted }} as counted
-    inner join shown_{{ step - 1 }} as before on counted.period = before.period
-    cross join {{ limits }} as limits
-    where counted.step = {{ step }}
+            and {{ hidden_part_is_safe(
+                '(steps.hidden_cells - steps.hidden_before)', '(steps.hidden_sum - steps.hidden_sum_before)', 'limits.limit_value') }}
+        ) as is_fit
+    from {{ steps }} as steps
+    cross join limits
+    left join shown_{{ rank - 1 }} as earlier
+        on steps.chain = earlier.chain and steps.step = earlier.step
+    where steps.step_rank <= {{ rank }}
 ),
+
+judged_{{ rank }} as (
+    select
+        placed.*,
+        (
+            placed.is_fit
+            and (
+                below.step is null
+                or (
+                    (below.people = placed.people or placed.people - below.people > limits.limit_value)
+                    and {{ hidden_part_is_safe(
+                        '(below.hidden_before - placed.hidden_before)',
+                        '(below.hidden_sum_before - placed.hidden_sum_before)',
+                        'limits.limit_value') }}
+                )
+            )
+        ) as is_fit_below
+    from placed_{{ rank }} as placed
+    cross join limits
+    left join placed_{{ rank }} as below
+        on placed.chain = below.chain and placed.next_step = below.step
+),
+{% set is_shown -%}
+coalesce(
+            judged.decided,
+            judged.is_fit_below
+            and (
+                walk.last_people is null
+                or (
+                    (walk.last_people = judged.people or walk.last_people - judged.people > limits.limit_value)
+                    and {{ hidden_part_is_safe(
+                        '(judged.hidden_before - walk.last_hidden)',
+                        '(judged.hidden_sum_before - walk.last_hidden_sum)',
+                        'limits.limit_value') }}
+                )
+            )
+        )
+{%- endset %}
+walk_{{ rank }} as (
+    select
+        judged.chain,
+        judged.step,
+        judged.place,
+        coalesce(judged.decided, judged.is_fit_below) as is_shown,
+        case when coalesce(judged.decided, judged.is_fit_below) then judged.people end as last_people,
+        case when coalesce(judged.decided, judged.is_fit_below) then judged.hidden_before end as last_hidden,
+        case when coalesce(judged.decided, judged.is_fit_below) then judged.hidden_sum_before end as last_hidden_sum
+    from judged_{{ rank }} as judged
+    where judged.place = 1
+    union all
+    select
+        judged.chain,
+        judged.step,
+        judged.place,
+        {{ is_shown }} as is_shown,
+        case when {{ is_shown }} then judged.people else walk.last_people end as last_people,
+        case when {{ is_shown }} then judged.hidden_before else walk.last_hidden end as last_hidden,
+        case when {{ is_shown }} then judged.hidden_sum_before else walk.last_hidden_sum end as last_hidden_sum
+    from walk_{{ rank }} as walk
+    inner join judged_{{ rank }} as judged
+        on walk.chain = judged.chain and judged.place = walk.place + 1
+    cross join limits
+),
+
+shown_{{ rank }} as (
+    select
+        chain,
+        step,
+        is_shown
+    from walk_{{ rank }}
+){{ ',' if not loop.last }}
 {% endfor %}
-shown as (
-    {% for step in range(1, steps + 1) %}
-    select period, step, is_shown from shown_{{ step }}
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-)
+
+select
+    chain,
+    step,
+    is_shown
+from shown_{{ ranks | last }}
 {% endmacro %}

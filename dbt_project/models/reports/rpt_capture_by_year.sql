@@ -1,10 +1,12 @@
--- Person-months and dollars in each capture state by calendar year: what a month's small cells hide, a year can often show.
--- A year's cell is hidden where it is small or where the months' table would give away a hidden month by subtraction.
-with cells as (
+-- People and dollars in each capture state by calendar year: what a month's small cells hide, a year can often show.
+-- People are counted once a year and state, so a year is not the sum of its months. Its distance from a shown month, whose
+-- people it contains, must not be small; dollars do add up, so they must not leave one hidden month to subtraction.
+{% set limit_value = largest_small_cell() %}
+with years as (
     select
-        extract(year from service_month) as service_year,
+        cast(extract(year from service_month) as integer) as service_year,
         state,
-        count(*) as person_months,
+        count(distinct beneficiary_id) as people,
         cast(sum(gap_usd) as decimal(14, 2)) as gap_usd,
         cast(sum(coalesce(potential_usd, 0)) as decimal(14, 2)) as potential_usd,
         cast(sum(billed_usd) as decimal(14, 2)) as billed_usd,
@@ -13,67 +15,40 @@ with cells as (
     group by extract(year from service_month), state
 ),
 
-hidden_months as (
+months as (
     select
-        extract(year from capture.service_month) as service_year,
-        capture.state,
-        count(*) as hidden_months,
-        sum(months.people) as hidden_people
-    from {{ ref('rpt_capture_by_month') }} as capture
-    inner join
-        (
-            select
-                service_month,
-                state,
-                count(*) as people
-            from {{ ref('capture_months') }}
-            group by service_month, state
-        ) as months
-        on capture.service_month = months.service_month and capture.state = months.state
-    where capture.is_suppressed
-    group by extract(year from capture.service_month), capture.state
+        cast(extract(year from service_month) as integer) as service_year,
+        state,
+        min(state_order) as state_order,
+        max(case when not is_suppressed then people end) as most_people_shown,
+        sum(case when is_suppressed then 1 else 0 end) as hidden_months,
+        sum(case when is_suppressed then people else 0 end) as hidden_people
+    from {{ ref('int_capture_cells') }}
+    group by extract(year from service_month), state
 ),
 
 judged as (
     select
-        cells.*,
+        years.*,
+        months.state_order,
         (
-            cells.person_months <= limits.limit_value
-            or coalesce(hidden_months.hidden_months = 1 or hidden_months.hidden_people <= limits.limit_value, false)
-        ) as is_hidden
-    from cells
-    cross join {{ ref('disclosure_limits') }} as limits
-    left join hidden_months
-        on cells.service_year = hidden_months.service_year and cells.state = hidden_months.state
-    where limits.limit_name = 'largest_small_cell'
-),
-
--- The year's states add up to a number that is known from the months: one hidden cell alone would be had by subtraction.
-partnered as (
-    select
-        judged.*,
-        sum(case when is_hidden then 1 else 0 end) over (partition by service_year) as hidden_cells,
-        row_number() over (
-            partition by service_year, is_hidden
-            order by person_months asc, state asc
-        ) as partner_order
-    from judged
-),
-
-decided as (
-    select
-        partnered.*,
-        (is_hidden or (hidden_cells = 1 and partner_order = 1)) as is_suppressed
-    from partnered
+            years.people between 1 and {{ limit_value }}
+            or coalesce(years.people - months.most_people_shown between 1 and {{ limit_value }}, false)
+        ) as is_suppressed,
+        not {{ hidden_part_is_safe('months.hidden_months', 'months.hidden_people', limit_value) }} as months_would_tell
+    from years
+    inner join months on years.service_year = months.service_year and years.state = months.state
 )
 
 select
-    cast(service_year as integer) as service_year,
+    service_year,
+    state_order,
     state,
-    case when not is_suppressed then person_months end as person_months,
-    case when not is_suppressed then gap_usd end as gap_usd,
-    case when not is_suppressed then potential_usd end as potential_usd,
-    case when not is_suppressed then billed_usd end as billed_usd,
-    case when not is_suppressed then paid_usd end as paid_usd,
-    is_suppressed
-from decided
+    case when not is_suppressed then people end as people,
+    case when not is_suppressed and not months_would_tell then gap_usd end as gap_usd,
+    case when not is_suppressed and not months_would_tell then potential_usd end as potential_usd,
+    case when not is_suppressed and not months_would_tell then billed_usd end as billed_usd,
+    case when not is_suppressed and not months_would_tell then paid_usd end as paid_usd,
+    is_suppressed,
+    is_suppressed or months_would_tell as dollars_are_suppressed
+from judged

@@ -1,42 +1,14 @@
--- Why people of the last month are not eligible on claims: each counted once, at the first criterion that failed, else at the
--- first that could not be assessed, else eligible.
-with last_month as (
-    select max(service_month) as service_month
-    from {{ ref('core_person_months') }}
-),
-
-outcomes as (
-    select
-        eligibility.service_month,
-        case
-            {% for name in screen_criteria() %}
-            when eligibility.{{ name }}_status = 'fail' then 'fails {{ name }}'
-            {% endfor %}
-            {% for name in screen_criteria() %}
-            when eligibility.{{ name }}_status = 'cannot_assess' then 'cannot assess {{ name }}'
-            {% endfor %}
-            else 'eligible'
-        end as outcome
-    from {{ ref('eligibility_months') }} as eligibility
-    inner join last_month on eligibility.service_month = last_month.service_month
-),
-
-cells as (
-    select
-        service_month,
-        outcome,
-        count(*) as people
-    from outcomes
-    group by service_month, outcome
-),
-
-suppressed as (
-    {{ suppress_lines('cells', ['service_month'], 'people', ['outcome']) }}
-)
-
+-- Whom each criterion of eligibility leaves, in the order in which they are asked: the eligibility steps of the funnel. A
+-- person leaves at the first criterion that is not met or cannot be assessed; whoever was billed stays (see int_funnel_counts).
 select
-    service_month,
-    outcome,
-    case when not is_suppressed then people end as people,
+    period,
+    first_month,
+    last_month,
+    step as criterion_order,
+    step_code as criterion,
+    coalesce(criterion_name, step_name) as criterion_name,
+    people as people_left,
+    dropped as people_dropped,
     is_suppressed
-from suppressed
+from {{ ref('rpt_funnel') }}
+where step <= {{ screen_criteria() | length + 1 }}

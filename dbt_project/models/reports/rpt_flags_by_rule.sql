@@ -1,18 +1,18 @@
 -- Billed practitioner-months by rule and status, with the dollars of those that failed. Each rule's statuses add up to its
--- subjects; a subject is one person's month with one practitioner and is counted as people are.
+-- subjects. A person can be several subjects, so smallness is decided by people.
 with cells as (
     select
-        results.rule_id,
-        results.status,
+        rule_id,
+        status,
         count(*) as subjects,
-        cast(sum(case when results.status = 'fail' then coalesce(results.amount_usd, 0) else 0 end) as decimal(14, 2))
-            as amount_usd
-    from {{ ref('rule_results') }} as results
-    group by results.rule_id, results.status
+        count(distinct beneficiary_id) as people,
+        cast(sum(case when status = 'fail' then coalesce(amount_usd, 0) else 0 end) as decimal(14, 2)) as amount_usd
+    from {{ ref('rule_results') }}
+    group by rule_id, status
 ),
 
-suppressed as (
-    {{ suppress_lines('cells', ['rule_id'], 'subjects', ['status']) }}
+judged as (
+    {{ suppress_lines('cells', ['rule_id'], 'subjects', ['status'], people='people') }}
 )
 
 select
@@ -21,9 +21,9 @@ select
     catalogue.severity,
     catalogue.certainty,
     catalogue.citation,
-    suppressed.status,
-    case when not suppressed.is_suppressed then suppressed.subjects end as subjects,
-    case when suppressed.status = 'fail' and not suppressed.is_suppressed then suppressed.amount_usd end as amount_usd,
-    suppressed.is_suppressed
-from suppressed
-inner join {{ ref('rule_catalogue') }} as catalogue on suppressed.rule_id = catalogue.rule_id
+    judged.status,
+    case when not judged.is_suppressed then judged.subjects end as subjects,
+    case when judged.status = 'fail' and not judged.is_suppressed then judged.amount_usd end as amount_usd,
+    judged.is_suppressed
+from judged
+inner join {{ ref('rule_catalogue') }} as catalogue on judged.rule_id = catalogue.rule_id

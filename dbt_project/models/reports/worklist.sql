@@ -1,5 +1,6 @@
 -- People who are eligible in the last month and served by nobody, for the practice that sees them most. Person-level.
--- Rank within the practice: more conditions, more recent stays, a later visit; ties by a hash of the identifier.
+-- Rank within the practice: more conditions, then more recent stays and emergency visits, then a later visit (easier to reach, and
+-- the initiating visit more likely done); ties by a hash of the identifier, so that the order never depends on names or input.
 with last_month as (
     select
         service_month,
@@ -16,12 +17,28 @@ limits as (
     from {{ ref('eligibility_limits') }}
 ),
 
+-- Whoever has had a month recorded, or billed by anybody in any programme that excludes CCM (paid or not), is served already.
 served_lately as (
-    select distinct capture.beneficiary_id
+    select capture.beneficiary_id
     from {{ ref('fct_capture_practitioner_months') }} as capture
     cross join last_month
     cross join limits
     where capture.service_month > cast({{ dbt.dateadd('month', '-limits.ccm_months', 'last_month.service_month') }} as date)
+    union
+    select billed.beneficiary_id
+    from {{ ref('fct_billed_lines') }} as billed
+    cross join last_month
+    cross join limits
+    where
+        billed.service_month > cast({{ dbt.dateadd('month', '-limits.ccm_months', 'last_month.service_month') }} as date)
+        and (
+            billed.family = 'RHC_FQHC'
+            or billed.lane in (
+                select lane_a from {{ ref('lane_conflicts') }}
+                union
+                select lane_b from {{ ref('lane_conflicts') }}
+            )
+        )
 ),
 
 stays as (
@@ -35,6 +52,20 @@ stays as (
         stays.end_date > cast({{ dbt.dateadd('month', '-limits.stay_months', 'last_month.month_end') }} as date)
         and stays.start_date <= last_month.month_end
     group by stays.beneficiary_id
+),
+
+emergencies as (
+    select
+        encounters.beneficiary_id,
+        count(distinct encounters.start_date) as recent_emergency_visits
+    from {{ ref('core_encounters') }} as encounters
+    cross join last_month
+    cross join limits
+    where
+        encounters.encounter_class in ('emergency', 'observation')
+        and encounters.start_date > cast({{ dbt.dateadd('month', '-limits.stay_months', 'last_month.month_end') }} as date)
+        and encounters.start_date <= last_month.month_end
+    group by encounters.beneficiary_id
 ),
 
 conditions as (
@@ -70,6 +101,7 @@ candidates as (
         eligibility.care_plan_status,
         conditions.conditions,
         coalesce(stays.recent_stays, 0) as recent_stays,
+        coalesce(emergencies.recent_emergency_visits, 0) as recent_emergency_visits,
         limits.ccm_months,
         limits.stay_months
     from {{ ref('capture_months') }} as capture
@@ -83,6 +115,7 @@ candidates as (
         on capture.beneficiary_id = beneficiaries.beneficiary_id
     left join served_lately on capture.beneficiary_id = served_lately.beneficiary_id
     left join stays on capture.beneficiary_id = stays.beneficiary_id
+    left join emergencies on capture.beneficiary_id = emergencies.beneficiary_id
     left join conditions on capture.beneficiary_id = conditions.beneficiary_id
     where
         capture.state = 'eligible_not_served'
@@ -97,7 +130,7 @@ select
         partition by practice_id
         order by
             condition_count desc,
-            recent_stays desc,
+            recent_stays + recent_emergency_visits desc,
             last_visit_date desc nulls last,
             md5(beneficiary_id) asc
     ) as integer) as rank,
@@ -109,10 +142,13 @@ select
         "concat('No care management by anybody in ', ccm_months, ' months')",
         "case when recent_stays = 1 then concat('One hospital or nursing-facility stay in ', stay_months, ' months') "
         ~ "when recent_stays > 1 then concat(recent_stays, ' hospital or nursing-facility stays in ', stay_months, ' months') end",
+        "case when recent_emergency_visits = 1 then concat('One emergency visit in ', stay_months, ' months') "
+        ~ "when recent_emergency_visits > 1 then concat(recent_emergency_visits, ' emergency visits in ', stay_months, ' months') end",
         "case when last_visit_date is not null then concat('Last seen ', last_visit_date) end"]) }} as reasons,
     conditions,
     condition_count,
     recent_stays,
+    recent_emergency_visits,
     last_visit_date,
     {{ list_non_null([
         "case when consent_status <> 'pass' then 'consent' end",

@@ -1,0 +1,2 @@
+-- Which steps of the last month's funnel may be shown.
+{{ show_chain(ref('int_month_steps')) }}
