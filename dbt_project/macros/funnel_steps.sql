@@ -1,5 +1,6 @@
 {# The way from enrolled to paid, in order: code, what the step says, what its criterion says (eligibility steps only) and
-   its rank: 1 and 2 make the short funnel; where neighbours are too close to be shown together, the lower rank stays. The criteria of eligibility stand in their own order of attrition, each a step of its own. #}
+   its rank: 1 and 2 make the short funnel; where neighbours are too close to be shown together, the lower rank stays. The criteria
+   of eligibility stand in their own order of attrition, each a step of its own. #}
 {% macro funnel_steps() %}
 {%- set criteria = screen_criteria() %}
 {%- set says = {
