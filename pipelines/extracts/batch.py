@@ -105,6 +105,8 @@ class BatchWriter:
                 f"select table_name, source_file, count(*) from {QUARANTINE} group by all"
             ).fetchall()
         }
+        if delivery.joined_rows is not None:
+            self._count_joined_rows(delivery, landed, quarantined)
         for source in delivery.files:
             if source.name not in delivery.accounting:
                 raise LandingError(f"{source.name}: the reader does not say which table accounts for it")
@@ -134,6 +136,27 @@ class BatchWriter:
                 from batch_files order by source_file""",
             self.folder / "batch_files.parquet",
         )
+
+    def _count_joined_rows(
+        self,
+        delivery: Delivery,
+        landed: dict[tuple[str, str], int],
+        quarantined: dict[tuple[str, str], int],
+    ) -> None:
+        """Add rows that are part of another row to `landed` or `quarantined`, whichever that row is in."""
+        for table in dict.fromkeys(delivery.accounting.values()):
+            for counts, rows in (
+                (landed, _read(self.folder / f"{table}.parquet")),
+                (quarantined, f"(select * from {QUARANTINE} where table_name = '{table}')"),
+            ):
+                for name, count in self.con.execute(f"""
+                    select joined.source_file, count(*)
+                    from {sql_name(str(delivery.joined_rows))} as joined
+                    semi join {rows} as heads
+                        on joined.head_file = heads.source_file and joined.head_row = heads.source_row
+                    group by all""").fetchall():
+                    if delivery.accounting.get(name) == table:
+                        counts[table, name] = counts.get((table, name), 0) + count
 
     def write_quarantine(self, delivery: Delivery) -> None:
         """Write `quarantine.parquet` (empty where every row landed) and count its reasons by table."""

@@ -66,12 +66,15 @@ class Delivery:
 
     `tables`: contract table -> view with contract columns (VARCHAR or already typed; a nullable column may be
     absent), `source_file` and `source_row`. `accounting`: source file name -> the contract table that holds
-    exactly one row for each of the file's readable rows. `ignored`: file name -> why it was not read.
+    exactly one row for each of the file's readable rows. `joined_rows`: view of the rows for which that is not
+    so, because their content is in another row of that table (source_file, source_row and that one's head_file,
+    head_row); they share its fate. `ignored`: file name -> why it was not read.
     """
 
     tables: Mapping[str, str]
     files: Sequence[SourceFile]
     accounting: Mapping[str, str]
+    joined_rows: str | None = None
     ignored: Mapping[str, str] = field(default_factory=dict)
 
 
