@@ -161,7 +161,7 @@ def do_simulate(chosen: argparse.Namespace) -> int:
 
 def do_land(chosen: argparse.Namespace) -> int:
     from pipelines.extracts.delivery import UnreadableExtract
-    from pipelines.extracts.landing import land, quarantine_advice
+    from pipelines.extracts.landing import LandingError, land, quarantine_advice
     from pipelines.settings import from_environment
 
     settings = from_environment(chosen.out)
@@ -169,6 +169,9 @@ def do_land(chosen: argparse.Namespace) -> int:
         batch = land(folder(chosen.extracts), settings, format=chosen.format, received=chosen.received)
     except UnreadableExtract as problem:
         raise Usage(str(problem)) from None
+    except LandingError as problem:
+        print(f"ccm: {problem}", file=sys.stderr)
+        return 1
     state = "was landed before; nothing changed" if batch.already_landed else "landed"
     print(f"batch {batch.batch_id} {state}")
     for line in quarantine_advice(settings, batch.batch_id):

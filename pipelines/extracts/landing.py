@@ -79,17 +79,19 @@ def land(
     files = detect.sources(module, folder)
     checksums = {str(path.relative_to(folder)): _sha256(path) for path in files}
     batch_id = _batch_id(module.NAME, checksums)
-    _private_folder(settings.out)
-    _private_folder(settings.landing)
-    _private_folder(settings.quarantine)
-    with _only_writer(settings.landing):
-        for stale in settings.landing.glob(f"{INCOMING}*"):
-            shutil.rmtree(stale)
-        target = settings.landing / batch_id
-        if not target.exists():
-            _land(folder, module, settings, batch_id, received or datetime.date.today(), checksums)
-            return _described(target, already_landed=False)
-        return _described(target, already_landed=True)
+    target = settings.landing / batch_id
+    try:
+        for private in (settings.out, settings.landing, settings.quarantine):
+            private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _only_writer(settings.landing):
+            for stale in settings.landing.glob(f"{INCOMING}*"):
+                shutil.rmtree(stale)
+            already_landed = target.exists()
+            if not already_landed:
+                _land(folder, module, settings, batch_id, received or datetime.date.today(), checksums)
+    except OSError as fault:
+        raise LandingError(f"cannot write under {settings.out} ({fault.strerror})") from None
+    return _described(target, already_landed=already_landed)
 
 
 def _land(
@@ -191,10 +193,12 @@ def quarantine_advice(settings: Settings, batch_id: str) -> list[str]:
     set_aside = sum(count["rows_quarantined"] for count in manifest["tables"].values())
     if not set_aside:
         return [f"{batch_id}: every row landed."]
-    lines = [f"{batch_id}: {set_aside} of its rows were set aside and are not counted anywhere:"]
+    lines = [f"{batch_id}: {set_aside} of its rows were set aside and are in no table:"]
     for table, reasons in manifest["quarantine_reasons"].items():
         listed = ", ".join(f"{reason} {rows}" for reason, rows in reasons.items())
         lines.append(f"  {table}: {listed}")
+    if any("duplicate_row" in reasons for reasons in manifest["quarantine_reasons"].values()):
+        lines.append("  (duplicate_row needs nothing: an identical row landed)")
     lines += [
         f"The rows, with file, line, column and what was expected: {settings.quarantine / batch_id}.parquet "
         "(holds patient data)",
@@ -231,10 +235,6 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as fault:
         raise UnreadableExtract(path, f"cannot be opened ({fault.strerror})") from None
-
-
-def _private_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager

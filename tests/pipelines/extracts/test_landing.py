@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import gzip
 import json
 import stat
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.extracts import batch as batch_module
+from pipelines.extracts import practice
 from pipelines.extracts.contract import load_contracts
 from pipelines.extracts.delivery import UnreadableExtract
 from pipelines.extracts.landing import LandingError, quarantine_advice
@@ -373,6 +377,49 @@ def test_what_a_killed_landing_left_is_cleared(delivery: Any) -> None:
     assert sorted(path.name for path in delivery.settings.landing.iterdir()) == [".lock", batch.batch_id]
 
 
+def test_a_second_landing_waits_for_the_first(delivery: Any) -> None:
+    everything(delivery)
+    delivery.settings.landing.mkdir(parents=True)
+    finished = threading.Event()
+
+    def second() -> None:
+        delivery.land()
+        finished.set()
+
+    thread = threading.Thread(target=second)
+    with (delivery.settings.landing / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread.start()
+        assert not finished.wait(0.5)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert finished.wait(60)
+    thread.join()
+
+
+def test_a_file_that_changes_while_it_is_read_stops_the_delivery(
+    delivery: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything(delivery)
+    honest = practice.read
+
+    def slow(con: duckdb.DuckDBPyConnection, folder: Path) -> Any:
+        delivered = honest(con, folder)
+        delivery.give("providers", "1234567899,T1,Eva,MD")
+        return delivered
+
+    monkeypatch.setattr(practice, "read", slow)
+    with pytest.raises(UnreadableExtract, match=r"^providers\.csv: the file changed while it was read$"):
+        delivery.land()
+    assert [path.name for path in delivery.settings.landing.iterdir()] == [".lock"]
+
+
+def test_a_folder_that_cannot_be_written_stops_the_landing(delivery: Any) -> None:
+    everything(delivery)
+    delivery.settings.out.write_text("a file where the folder should be")
+    with pytest.raises(LandingError, match=r"^cannot write under .*out \(File exists\)$"):
+        delivery.land()
+
+
 def test_only_the_owner_can_read_what_landed(delivery: Any) -> None:
     everything(delivery)
     batch = delivery.land()
@@ -405,7 +452,7 @@ def test_advice_tells_what_was_set_aside_and_how_to_bring_it_in(delivery: Any) -
     delivery.give("claim_lines", "C9,1,1,2024-01-05,99490,1,1")
     batch = delivery.land()
     advice = quarantine_advice(delivery.settings, batch.batch_id)
-    assert advice[0] == f"{batch.batch_id}: 1 of its rows were set aside and are not counted anywhere:"
+    assert advice[0] == f"{batch.batch_id}: 1 of its rows were set aside and are in no table:"
     assert advice[1] == "  claim_lines: parent_missing 1"
     assert any("ccm land FOLDER --format practice" in line for line in advice)
 
