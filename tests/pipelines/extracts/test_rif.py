@@ -410,7 +410,8 @@ def test_the_public_rif_files_reach_every_control_total(public_data: Path, tmp_p
 def test_each_static_sample_is_accounted_for_with_the_reasons(
     public_data: Path, delivery: Any, name: str, reasons: dict[str, dict[str, int]]
 ) -> None:
-    # Made by hand: practitioner numbers of seven digits, AA as a county, a line date in 1900.
+    # Made by hand: practitioner numbers of seven and nine digits, AA as a county, a line date in 1942,
+    # a line with more values than the header has names.
     delivery.write(name, (public_data / "rif_static_samples" / name).read_bytes())
     batch = delivery.land()
     assert batch.reasons == reasons
