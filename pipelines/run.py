@@ -72,7 +72,7 @@ def run(request: Request) -> int:
         result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=quiet)
     if context.unreadable is not None:
         raise context.unreadable
-    failures = what_failed(result)
+    failures = what_failed(result, settings)
     write_quality(settings, context.outcomes)
     if result.success:
         ledger.remember_findings(settings)
@@ -87,6 +87,7 @@ def prepare_folders(settings: Settings) -> None:
     """Make the output folder private and Dagster's home in it, and drop what an interrupted run left in `tmp/`."""
     settings.out.mkdir(parents=True, exist_ok=True, mode=0o700)
     shutil.rmtree(settings.temporary, ignore_errors=True)
+    (settings.dbt_target / "run_results.json").unlink(missing_ok=True)
     for folder in (settings.temporary, settings.dagster_home):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (settings.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -107,14 +108,22 @@ def simulated_delivery(settings: Settings) -> tuple[Path, date]:
     return folder / "extracts", date.fromisoformat(truth["extract_date"])
 
 
-def what_failed(result: Any) -> list[str]:
-    """Names of failed steps and blocking checks; never their messages, which can quote rows."""
+def what_failed(result: Any, settings: Settings) -> list[str]:
+    """Names of failed steps, blocking checks and dbt nodes; never their messages, which can quote rows."""
     failed = [
         f"check {evaluation.check_name} on {evaluation.asset_key.to_user_string()}"
         for evaluation in result.get_asset_check_evaluations()
         if not evaluation.passed and evaluation.severity.value == "ERROR"
     ]
     failed += [f"step {event.step_key}" for event in result.all_events if event.is_step_failure]
+    # A dbt test of several models belongs to no one asset, so only dbt itself names it.
+    results = settings.dbt_target / "run_results.json"
+    if results.exists():
+        failed += [
+            f"dbt {node['unique_id']}"
+            for node in json.loads(results.read_text())["results"]
+            if node["status"] in {"error", "fail"}
+        ]
     return failed
 
 
