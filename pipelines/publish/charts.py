@@ -71,9 +71,11 @@ def _text(month: date) -> str:
 
 def _svg(chart: Any) -> str:
     styled = (
-        chart.configure(font="system-ui, sans-serif")
+        chart.configure(font="Arial, Helvetica, sans-serif")
         .configure_view(stroke=None)
-        .configure_axis(labelColor=INK, titleColor=INK, gridColor="#e4e9ed", titleFontWeight="normal")
-        .configure_legend(labelColor=INK)
+        .configure_axis(
+            labelColor=INK, titleColor=INK, gridColor="#e4e9ed", titleFontWeight="normal", titlePadding=8
+        )
+        .configure_legend(labelColor=INK, labelLimit=0, columnPadding=24)
     )
     return str(vl_convert.vegalite_to_svg(styled.to_json()))
