@@ -65,11 +65,12 @@ from
 
    A step is shown when it is 0 or above the limit, and so is its distance from the shown steps on either side. Steps of rank 1
    are decided first, from the first down, then those of rank 2 between them, then rank 3: where steps are too close to be shown
-   together, the more important one stays. Two other published tables are kept in mind: the line whose hidden cells the chain
-   cuts in two (`hidden_before`, `hidden_sum_before` of the cells that end before the step; their totals `hidden_cells`,
-   `hidden_sum`), and the smallest shown number of a wider chain that contains the step (`wider_people`, null for none).
+   together, the more important one stays. Other published tables are kept in mind: the line whose hidden cells the chain cuts in
+   two (`hidden_before`, `hidden_sum_before` of the cells that end before the step; their totals `hidden_cells`, `hidden_sum`),
+   the smallest shown number of a wider chain that contains the step (`wider_people`, null for none), and whatever else speaks
+   against a step (`is_barred`).
 
-   steps: relation with chain, step, step_rank, people and the five columns just named. A whole query: chain, step, is_shown. #}
+   steps: relation with chain, step, step_rank, people and the six columns just named. A whole query: chain, step, is_shown. #}
 {% macro show_chain(steps) %}
 {%- set ranks = [1, 2, 3] -%}
 with recursive limits as (
@@ -98,12 +99,14 @@ placed_{{ rank }} as (
             partition by steps.chain order by steps.step rows between 1 following and unbounded following
         ) as next_step,
         (
-            (steps.people = 0 or steps.people > limits.limit_value)
+            not steps.is_barred
+            and (steps.people = 0 or steps.people > limits.limit_value)
             and (
                 steps.wider_people is null
                 or steps.wider_people = steps.people
                 or steps.wider_people - steps.people > limits.limit_value
             )
+            and {{ hidden_part_is_safe('steps.hidden_before', 'steps.hidden_sum_before', 'limits.limit_value') }}
             and {{ hidden_part_is_safe(
                 '(steps.hidden_cells - steps.hidden_before)', '(steps.hidden_sum - steps.hidden_sum_before)', 'limits.limit_value') }}
         ) as is_fit

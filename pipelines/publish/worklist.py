@@ -12,7 +12,8 @@ import polars as pl
 from pipelines.settings import Settings
 
 # A cell that starts with one of these is run as a formula by spreadsheets; an apostrophe makes it text.
-FORMULA_START = r"^[=+\-@\t\r]"
+# Full-width forms are read as their plain ones, and leading blanks are skipped.
+FORMULA_START = r"^\s*[=+\-@\t\r\n＝＋－＠]|^[\t\r\n]"
 
 
 class UnknownPractice(Exception):
@@ -45,9 +46,13 @@ def write(settings: Settings) -> int:
     save(table, settings.worklists / "all.csv")
     practices = table.partition_by("practice_id", as_dict=True)
     for (practice,), rows in practices.items():
-        # A practice's identifier comes from data: only plain characters may reach a file name.
-        save(rows, settings.worklists / f"practice_{re.sub(r'[^0-9A-Za-z]', '_', str(practice))}.csv")
+        save(rows, settings.worklists / file_name(str(practice)))
     return len(practices)
+
+
+def file_name(practice: str) -> str:
+    """A name of plain characters, since the identifier comes from data; two practices never share one."""
+    return f"practice_{re.sub(r'[^0-9A-Za-z]', lambda match: f'_{ord(match[0]):x}_', practice)}.csv"
 
 
 def save(table: pl.DataFrame, path: Path) -> None:

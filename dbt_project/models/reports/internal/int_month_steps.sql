@@ -43,7 +43,8 @@ select
     cut.hidden_sum_before,
     cut.hidden_cells,
     cut.hidden_sum,
-    wider.wider_people
+    wider.wider_people,
+    false as is_barred
 from {{ ref('int_funnel_counts') }} as counts
 inner join cut on counts.step = cut.step
 left join wider on counts.step = wider.step
