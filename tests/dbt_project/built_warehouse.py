@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,14 @@ class Built:
         ]
 
 
-def build(out: Path, delivery: Path, received: dt.date, through: str, *options: str) -> Built:
-    """Land `delivery` (practice format) and run `dbt build` over it; `options` go to dbt."""
+def build(
+    out: Path, delivery: Path, received: dt.date, through: str, *options: str, also: Sequence[Path] = ()
+) -> Built:
+    """Land `delivery` and the deliveries `also`, and run `dbt build` over them; `options` go to dbt."""
     settings = Settings(out=out)
-    batch = land(delivery, settings, format="practice", received=received)
+    batch = land(delivery, settings, received=received)
+    for other in also:
+        land(other, settings, received=received)
     settings.ledger.mkdir(parents=True)
     with duckdb.connect() as con:
         for name, columns in EMPTY_LEDGER.items():

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_totals import CARE_MANAGEMENT, Landed, control_totals
 
 from pipelines.extracts import detect
 from pipelines.extracts.delivery import UnreadableExtract
 from pipelines.extracts.landing import LandedBatch, land
 from pipelines.settings import Settings
+from tests.pipelines.extracts.control_totals import CARE_MANAGEMENT, Landed, control_totals
 
 CARRIER: dict[str, str] = {
     "DML_IND": "INSERT",

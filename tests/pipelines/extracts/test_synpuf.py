@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_totals import CARE_MANAGEMENT, Landed, control_totals
 
 from pipelines.extracts.delivery import UnreadableExtract
 from pipelines.extracts.landing import land
 from pipelines.settings import Settings
+from tests.pipelines.extracts.control_totals import CARE_MANAGEMENT, Landed, control_totals
 
 PEOPLE_2008 = "DE1_0_2008_Beneficiary_Summary_File_Sample_1.csv"
 CARRIER_A = "DE1_0_2008_to_2010_Carrier_Claims_Sample_1A.csv"
