@@ -289,6 +289,17 @@ def test_lines_of_a_quarantined_claim_follow_it(delivery: Any) -> None:
     }
 
 
+def test_a_repeated_orphan_has_one_reason_a_row(delivery: Any) -> None:
+    everything(delivery)
+    delivery.give("claim_lines", *["C9,1,1,2024-01-05,99490,1,1"] * 2)
+    batch = delivery.land()
+    assert delivery.quarantined(batch) == [
+        ("claim_lines.csv", 5, "claim_id", "parent_missing"),
+        ("claim_lines.csv", 6, "line_number", "duplicate_row"),
+    ]
+    assert batch.counts["claim_lines"] == {"rows_in": 5, "rows_landed": 3, "rows_quarantined": 2}
+
+
 def test_lines_without_any_claims_are_orphans(delivery: Any) -> None:
     delivery.give("claim_lines")
     assert delivery.land().reasons == {"claim_lines": {"parent_missing": 3}}
