@@ -7,7 +7,6 @@ import fcntl
 import gzip
 import json
 import stat
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.extracts import batch as batch_module
+from pipelines.extracts import landing as landing_module
 from pipelines.extracts import practice
 from pipelines.extracts.contract import load_contracts
 from pipelines.extracts.delivery import UnreadableExtract
@@ -388,23 +388,24 @@ def test_what_a_killed_landing_left_is_cleared(delivery: Any) -> None:
     assert sorted(path.name for path in delivery.settings.landing.iterdir()) == [".lock", batch.batch_id]
 
 
-def test_a_second_landing_waits_for_the_first(delivery: Any) -> None:
+def test_no_other_landing_may_begin_while_one_writes(delivery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     everything(delivery)
-    delivery.settings.landing.mkdir(parents=True)
-    finished = threading.Event()
+    honest = landing_module._land
+    refused_to = []
 
-    def second() -> None:
-        delivery.land()
-        finished.set()
+    def watched(*arguments: Any) -> None:
+        with (delivery.settings.landing / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                refused_to.append("another landing")
+        honest(*arguments)
 
-    thread = threading.Thread(target=second)
+    monkeypatch.setattr(landing_module, "_land", watched)
+    delivery.land()
+    assert refused_to == ["another landing"]
     with (delivery.settings.landing / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        thread.start()
-        assert not finished.wait(0.5)
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        assert finished.wait(60)
-    thread.join()
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_file_that_changes_while_it_is_read_stops_the_delivery(
