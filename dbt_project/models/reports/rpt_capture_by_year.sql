@@ -35,7 +35,7 @@ judged as (
             years.people between 1 and {{ limit_value }}
             or coalesce(years.people - months.most_people_shown between 1 and {{ limit_value }}, false)
         ) as is_suppressed,
-        not {{ hidden_part_is_safe('months.hidden_months', 'months.hidden_people', limit_value) }} as months_would_tell
+        {{ hidden_part_is_safe('months.hidden_months', 'months.hidden_people', limit_value) }} as dollars_are_safe
     from years
     inner join months on years.service_year = months.service_year and years.state = months.state
 )
@@ -45,10 +45,10 @@ select
     state_order,
     state,
     case when not is_suppressed then people end as people,
-    case when not is_suppressed and not months_would_tell then gap_usd end as gap_usd,
-    case when not is_suppressed and not months_would_tell then potential_usd end as potential_usd,
-    case when not is_suppressed and not months_would_tell then billed_usd end as billed_usd,
-    case when not is_suppressed and not months_would_tell then paid_usd end as paid_usd,
+    case when not is_suppressed and dollars_are_safe then gap_usd end as gap_usd,
+    case when not is_suppressed and dollars_are_safe then potential_usd end as potential_usd,
+    case when not is_suppressed and dollars_are_safe then billed_usd end as billed_usd,
+    case when not is_suppressed and dollars_are_safe then paid_usd end as paid_usd,
     is_suppressed,
-    is_suppressed or months_would_tell as dollars_are_suppressed
+    is_suppressed or not dollars_are_safe as dollars_are_suppressed
 from judged

@@ -26,14 +26,14 @@ where
     or listed.beneficiary_id in (
         select billed.beneficiary_id
         from {{ ref('fct_billed_lines') }} as billed
-        cross join last_month
+        cross join last_month as latest
         where
             billed.family in ('CCM', 'PCM', 'APCM', 'RHC_FQHC')
-            and billed.service_month > cast({{ dbt.dateadd('month', -12, 'last_month.service_month') }} as date)
+            and billed.service_month > cast({{ dbt.dateadd('month', -12, 'latest.service_month') }} as date)
     )
     or listed.beneficiary_id in (
         select records.beneficiary_id
         from {{ ref('fct_record_months') }} as records
-        cross join last_month
-        where records.service_month > cast({{ dbt.dateadd('month', -12, 'last_month.service_month') }} as date)
+        cross join last_month as latest
+        where records.service_month > cast({{ dbt.dateadd('month', -12, 'latest.service_month') }} as date)
     )

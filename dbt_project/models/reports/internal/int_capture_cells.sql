@@ -18,11 +18,11 @@ judged as (
 
 states as (
     {% for state, last_step in capture_state_steps() %}
-    select
-        {{ loop.index }} as state_order,
-        '{{ state }}' as state,
-        {{ last_step }} as last_step
-    {% if not loop.last %}union all{% endif %}
+        select
+            {{ loop.index }} as state_order,
+            '{{ state }}' as state,
+            {{ last_step }} as last_step
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
 

@@ -16,13 +16,13 @@ people as (
 
 steps as (
     {% for code, says, criterion_says, step_rank in funnel_steps() %}
-    select
-        {{ loop.index }} as step,
-        '{{ code }}' as step_code,
-        '{{ says }}' as step_name,
-        {{ "'" ~ criterion_says ~ "'" if criterion_says else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as criterion_name,
-        {{ step_rank }} as step_rank
-    {% if not loop.last %}union all{% endif %}
+        select
+            {{ loop.index }} as step,
+            '{{ code }}' as step_code,
+            '{{ says }}' as step_name,
+            {{ "'" ~ criterion_says ~ "'" if criterion_says else 'cast(null as ' ~ dbt.type_string() ~ ')' }} as criterion_name,
+            {{ step_rank }} as step_rank
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
 

@@ -15,7 +15,7 @@ select
         when capture.state like 'billed%' and capture.paid_usd > 0 then {{ funnel_step('paid') }}
         when capture.state like 'billed%' then {{ funnel_step('billed') }}
         {% for name in criteria %}
-        when eligibility.{{ name }}_status <> 'pass' then {{ loop.index }}
+            when eligibility.{{ name }}_status <> 'pass' then {{ loop.index }}
         {% endfor %}
         when capture.state = 'billable_not_billed' then {{ funnel_step('reached') }}
         when capture.state = 'served_below_threshold' then {{ funnel_step('served') }}
