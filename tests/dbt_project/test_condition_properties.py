@@ -130,7 +130,7 @@ def _build(bench: tuple[Bench, dict[str, str]], evidence: list[Evidence]) -> Ben
     return database
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=120, deadline=None, derandomize=True, database=None)
 @given(evidence=_histories())
 def test_intervals_hold_at_a_month_end_exactly_when_counting_claims_says_so(
     bench: tuple[Bench, dict[str, str]], evidence: list[Evidence]
@@ -156,8 +156,8 @@ def test_intervals_hold_at_a_month_end_exactly_when_counting_claims_says_so(
             assert first == min(row.on for row in named) <= start
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
-@given(evidence=_histories(), spine=st.sets(st.sampled_from(MONTHS)))
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(evidence=_histories(), spine=st.just(set(MONTHS)) | st.sets(st.sampled_from(MONTHS), max_size=5))
 def test_the_count_of_a_month_is_the_count_of_conditions_that_hold_on_its_eve(
     bench: tuple[Bench, dict[str, str]], evidence: list[Evidence], spine: set[dt.date]
 ) -> None:
