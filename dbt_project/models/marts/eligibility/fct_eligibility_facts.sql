@@ -94,10 +94,11 @@ visit_rules as (
 ),
 
 months_ahead as (
-    select {{ unnest_list(integer_list(0, 'lookback_months - 1')) }} as months
+    select {{ unnest_list(integer_list(0, 'lookback_months')) }} as months
     from visit_rules
 ),
 
+-- The month itself and the look-back before it, as the rule on initiating visits reads them.
 visit_months as (
     select
         visits.beneficiary_id,
@@ -106,11 +107,11 @@ visit_months as (
             {{ dbt.dateadd('month', 'months_ahead.months', dbt.date_trunc('month', 'visits.visit_date')) }} as date
         ) as service_month,
         months_ahead.months as months_ago,
-        max(visits.visit_date) as last_initiating_visit_date
+        visits.is_initiating_visit,
+        max(visits.visit_date) as last_visit_date
     from {{ ref('core_visits') }} as visits
     cross join months_ahead
-    where visits.is_initiating_visit
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5
 ),
 
 served as (
@@ -121,7 +122,7 @@ served as (
         serving.practitioner_npi,
         serving.practice_tin,
         serving.last_visit_date,
-        max(visit_months.last_initiating_visit_date) as last_initiating_visit_date
+        max(visit_months.last_visit_date) as last_initiating_visit_date
     from {{ ref('fct_serving_months') }} as serving
     left join {{ ref('initiating_visit_rules') }} as rules
         on {{ in_force('rules', 'serving.service_month') }}
@@ -130,7 +131,9 @@ served as (
             serving.beneficiary_id = visit_months.beneficiary_id
             and serving.service_month = visit_months.service_month
             and serving.practice_tin = visit_months.practice_tin
-            and rules.lookback_months > visit_months.months_ago
+            and rules.lookback_months >= visit_months.months_ago
+            -- Where the visit is not required of everyone, having seen the person at all is enough.
+            and (visit_months.is_initiating_visit or rules.requirement <> 'before_first_bill')
     group by
         serving.beneficiary_id,
         serving.service_month,
