@@ -25,7 +25,8 @@ billed_codes as (
         practitioner_npi,
         hcpcs_code,
         min(practice_tin) as practice_tin,
-        min(setting) as setting,
+        -- One setting prices the whole month on both sides: facility as soon as one line was billed there.
+        min(min(setting)) over (partition by beneficiary_id, service_month, practitioner_npi) as setting,
         min(code_role) as code_role,
         sum(units) as units,
         sum(coalesce(paid_usd, 0)) as paid_usd
