@@ -21,19 +21,31 @@ with statements as (
         on claims.beneficiary_id = ids.delivered_id
 ),
 
--- Only a newest statement can adjust another claim: a withdrawn adjustment adjusts nothing.
-adjusted as (
+adjusting as (
     select
-        adjusted_claim_id as claim_id,
-        max(case when action = 'cancellation' then 1 else 0 end) as is_cancelled
+        claim_id,
+        adjusted_claim_id,
+        action,
+        is_final_action
     from statements
     where
         recency = 1
         and adjusted_claim_id is not null
         and adjusted_claim_id <> claim_id
         and action in ('cancellation', 'replacement')
-        and coalesce(is_final_action, true)
-    group by adjusted_claim_id
+),
+
+-- Only a newest statement can adjust another claim, and one that the source withdrew adjusts nothing; but a link of a chain
+-- that is not final because the next link replaced it still stands for what it replaced.
+adjusted as (
+    select
+        adjusting.adjusted_claim_id as claim_id,
+        max(case when adjusting.action = 'cancellation' then 1 else 0 end) as is_cancelled
+    from adjusting
+    left join (select distinct adjusted_claim_id from adjusting) as later
+        on adjusting.claim_id = later.adjusted_claim_id
+    where coalesce(adjusting.is_final_action, true) or later.adjusted_claim_id is not null
+    group by adjusting.adjusted_claim_id
 ),
 
 families as (
