@@ -104,10 +104,13 @@ def _final(statements: list[Statement]) -> set[Statement]:
         claim: max((row for row in statements if row.claim == claim), key=lambda row: row.order)
         for claim in {row.claim for row in statements}
     }
+    adjusting = [
+        row for row in newest.values() if row.action != "original" and row.adjusts not in (None, row.claim)
+    ]
+    adjusted_later = {row.adjusts for row in adjusting}
+    # What the source withdrew adjusts nothing, unless it is a link of a chain that a later link took over.
     removed = {
-        row.adjusts
-        for row in newest.values()
-        if row.action != "original" and row.adjusts != row.claim and row.marked_final is not False
+        row.adjusts for row in adjusting if row.marked_final is not False or row.claim in adjusted_later
     }
     standing = set()
     for row in newest.values():

@@ -98,8 +98,7 @@ months_ahead as (
     from visit_rules
 ),
 
--- The month itself and the look-back before it, as the rule on initiating visits reads them.
-visit_months as (
+seen_months as (
     select
         visits.beneficiary_id,
         visits.practice_tin,
@@ -114,6 +113,24 @@ visit_months as (
     group by 1, 2, 3, 4, 5
 ),
 
+-- The month itself and the look-back before it, as the rule on initiating visits reads them. The rule is applied here, before
+-- the join to the spine: a join on equality alone stays linear.
+visit_months as (
+    select
+        seen.beneficiary_id,
+        seen.practice_tin,
+        seen.service_month,
+        max(seen.last_visit_date) as last_initiating_visit_date
+    from seen_months as seen
+    inner join {{ ref('initiating_visit_rules') }} as rules
+        on {{ in_force('rules', 'seen.service_month') }}
+    where
+        seen.months_ago <= rules.lookback_months
+        -- Where the visit is not required of everyone, having seen the person at all is enough.
+        and (seen.is_initiating_visit or rules.requirement <> 'before_first_bill')
+    group by seen.beneficiary_id, seen.practice_tin, seen.service_month
+),
+
 served as (
     select
         serving.beneficiary_id,
@@ -122,25 +139,13 @@ served as (
         serving.practitioner_npi,
         serving.practice_tin,
         serving.last_visit_date,
-        max(visit_months.last_visit_date) as last_initiating_visit_date
+        visit_months.last_initiating_visit_date
     from {{ ref('fct_serving_months') }} as serving
-    left join {{ ref('initiating_visit_rules') }} as rules
-        on {{ in_force('rules', 'serving.service_month') }}
     left join visit_months
         on
             serving.beneficiary_id = visit_months.beneficiary_id
             and serving.service_month = visit_months.service_month
             and serving.practice_tin = visit_months.practice_tin
-            and rules.lookback_months >= visit_months.months_ago
-            -- Where the visit is not required of everyone, having seen the person at all is enough.
-            and (visit_months.is_initiating_visit or rules.requirement <> 'before_first_bill')
-    group by
-        serving.beneficiary_id,
-        serving.service_month,
-        serving.served_by,
-        serving.practitioner_npi,
-        serving.practice_tin,
-        serving.last_visit_date
 ),
 
 consents as (
