@@ -70,6 +70,14 @@ def make_parser() -> argparse.ArgumentParser:
     land.add_argument("--received", type=day, help="day the delivery was received (default: today)")
     out(land)
 
+    explain = command(
+        "explain", do_explain, "one person-month: every criterion, minute, line and rule behind it"
+    )
+    explain.add_argument("--beneficiary", required=True, metavar="ID", help="identifier, current or former")
+    explain.add_argument("--month", required=True, type=month, metavar="YYYY-MM")
+    explain.add_argument("--json", action="store_true", help="the same facts as JSON (docs/explain.md)")
+    out(explain)
+
     rules = command("rules", do_rules, "the rule catalogue, or one rule with its citation, dates and tests")
     rules.add_argument("rule_id", nargs="?", metavar="RULE_ID")
 
@@ -176,6 +184,19 @@ def do_land(chosen: argparse.Namespace) -> int:
     print(f"batch {batch.batch_id} {state}")
     for line in quarantine_advice(settings, batch.batch_id):
         print(line)
+    return 0
+
+
+def do_explain(chosen: argparse.Namespace) -> int:
+    from pipelines.explain import CannotExplain, as_json, story
+    from pipelines.explain_text import render
+    from pipelines.settings import from_environment
+
+    try:
+        told = story(from_environment(chosen.out), chosen.beneficiary, chosen.month)
+    except CannotExplain as problem:
+        raise Usage(str(problem)) from None
+    print(as_json(told) if chosen.json else render(told))
     return 0
 
 

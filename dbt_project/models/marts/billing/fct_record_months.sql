@@ -1,48 +1,15 @@
 -- Minutes that each practitioner's record holds for a person-month: seconds summed first, floored to minutes once.
--- Not counted: voided activities, days inside a hospital or SNF stay (the day of discharge counts, the day of admission does
--- not: see docs/decisions), days after death. Time by a performer whose credential is unknown counts in the total only.
+-- What does not count is decided in one place (macro care_activities). Time by a performer whose credential is unknown counts
+-- in the total only.
 with activities as (
     select
-        time.activity_id,
-        time.beneficiary_id,
-        time.service_month,
-        time.practitioner_npi,
-        time.practice_tin,
-        time.performer_role,
-        time.activity_date,
-        time.seconds,
-        levels.level_rank,
-        coalesce(
-            time.activity_date > beneficiaries.death_date
-            or bool_or(
-                time.activity_date >= stays.start_date
-                and (time.activity_date < stays.end_date or time.activity_date = stays.start_date)
-            ),
-            false
-        ) as is_excluded
-    from {{ ref('core_care_management_time') }} as time
-    left join {{ ref('core_beneficiaries') }} as beneficiaries
-        on time.beneficiary_id = beneficiaries.beneficiary_id
-    left join {{ ref('core_stays') }} as stays
-        on
-            time.beneficiary_id = stays.beneficiary_id
-            and time.activity_date between stays.start_date and stays.end_date
-    left join {{ ref('decision_making_levels') }} as levels
-        on
-            time.decision_making_level = levels.decision_making_level
-            and {{ in_force('levels', 'time.activity_date') }}
-    where time.programme = 'CCM' and not time.is_voided
-    group by
-        time.activity_id,
-        time.beneficiary_id,
-        time.service_month,
-        time.practitioner_npi,
-        time.practice_tin,
-        time.performer_role,
-        time.activity_date,
-        time.seconds,
-        levels.level_rank,
-        beneficiaries.death_date
+        *,
+        not_counted_reason is not null as is_excluded
+    from
+        (
+            {{ care_activities() }}
+        ) as every_activity
+    where coalesce(not_counted_reason, '') not in ('other_programme', 'voided')
 ),
 
 summed as (

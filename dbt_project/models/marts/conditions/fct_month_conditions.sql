@@ -1,0 +1,26 @@
+-- Every condition that holds when a person-month begins (on the last day of the month before), with its evidence, in the
+-- definition in force; whether it is counted is the counting set's. A view: read for one person at a time.
+{{ config(materialized='view') }}
+select
+    months.beneficiary_id,
+    months.service_month,
+    months.definition,
+    months.counting_set,
+    intervals.condition,
+    sets.condition is not null as is_counted,
+    intervals.start_date,
+    intervals.end_date,
+    intervals.first_evidence_date,
+    intervals.evidence_claim_ids
+from {{ ref('fct_condition_months') }} as months
+inner join {{ ref('condition_intervals') }} as intervals
+    on
+        months.beneficiary_id = intervals.beneficiary_id
+        and months.definition = intervals.definition
+        and intervals.start_date < months.service_month
+        and intervals.end_date >= months.service_month - 1
+left join {{ ref('condition_counting_sets') }} as sets
+    on
+        months.definition = sets.definition
+        and months.counting_set = sets.counting_set
+        and intervals.condition = sets.condition
