@@ -59,6 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--people", type=positive, default=5_000)
     simulate.add_argument("--months", type=positive, default=36)
     simulate.add_argument("--seed", type=int, default=1)
+    simulate.add_argument("--last-month", type=month, help="last service month, YYYY-MM (default: 2025-12)")
+    simulate.add_argument("--error-scale", type=float, help="multiplies the rates of planted billing errors")
+    simulate.add_argument("--error-rate", type=float, help="share of CCM dollars to put at fault, about")
     simulate.add_argument("--format", choices=("practice",), default="practice")
     simulate.add_argument("--twin", action="store_true", help="the same draws without CCM's effect")
     simulate.add_argument("--parameters", type=Path, help="parameter file instead of the built-in one")
@@ -158,6 +161,9 @@ def do_simulate(chosen: argparse.Namespace) -> int:
             format=chosen.format,
             parameters=chosen.parameters,
             twin=chosen.twin,
+            last_month=chosen.last_month,
+            error_scale=chosen.error_scale,
+            error_rate=chosen.error_rate,
         )
     except ValueError as problem:
         raise Usage(str(problem)) from None

@@ -102,7 +102,7 @@ def simulated_delivery(settings: Settings) -> tuple[Path, date]:
     mark = folder / "population.json"
     if not (mark.exists() and mark.read_text() == wanted):
         shutil.rmtree(folder, ignore_errors=True)
-        simulate(out=folder, **DEFAULT_POPULATION)  # type: ignore[arg-type]
+        simulate(out=folder, **DEFAULT_POPULATION)
         mark.write_text(wanted)
     truth = json.loads((folder / "truth" / "truth.json").read_text())
     return folder / "extracts", date.fromisoformat(truth["extract_date"])

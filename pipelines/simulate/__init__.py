@@ -6,21 +6,11 @@ from pathlib import Path
 from typing import Any
 
 
-def simulate(
-    people: int,
-    months: int,
-    seed: int,
-    out: Path,
-    *,
-    format: str = "practice",
-    parameters: Path | None = None,
-    twin: bool = False,
-    files: str = "parquet",
-) -> dict[str, Any]:
+def simulate(people: int, months: int, seed: int, out: Path, **options: Any) -> dict[str, Any]:
     """See `pipelines.simulate.run.simulate`; imported late so that the command line starts quickly."""
     from pipelines.simulate.run import simulate as run
 
-    return run(people, months, seed, out, format=format, parameters=parameters, twin=twin, files=files)
+    return run(people, months, seed, out, **options)
 
 
 __all__ = ["simulate"]

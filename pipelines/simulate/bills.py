@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.parameters import Calendar
-from pipelines.simulate.programme import BILLED, LANES, Episodes, Months
+from pipelines.simulate.policy import Ladder
+from pipelines.simulate.programme import BILLED, COMPLEX, PRACTITIONER, Episodes, Months
 from pipelines.simulate.streams import stream
 from pipelines.simulate.world import Ints
 
@@ -27,10 +28,8 @@ def bill_lines(
 ) -> pl.DataFrame:
     """One row a billed line: row of Months, claim (0 = the regular one), line, code, units, day, marks."""
     random = stream(seed, "bills", chunk)
-    rungs = [parameters["ccm"]["ladder"][name] for name in LANES]
-    lane = episodes.lane[months.episode]
-    base = np.array([rung["base"] for rung in rungs])[lane]
-    add_on = np.array([rung["add_on"] for rung in rungs])[lane]
+    ladder, lane = calendar.ladder, episodes.lane[months.episode]
+    base, add_on = ladder.base[lane, months.month], ladder.add_on[lane, months.month]
     error, count = months.error, len(lane)
     billed = months.status == BILLED
     u = random.random((4, count))
@@ -39,9 +38,9 @@ def bill_lines(
     parts = [
         _part(billed & (months.base_units > 0), 0, 1, base, months.base_units, day),
         _part(billed & (months.add_on_units > 0), 0, 2, add_on, months.add_on_units, day),
-        _part(error == "F13", 0, 3, np.full(count, parameters["ccm"]["retired_add_on"]), None, day),
+        _part(error == "F13", 0, 3, ladder.retired[months.month], None, day),
         _part(error == "F01", 1, 1, base, None, twentieth),
-        _part(error == "F03", 1, 1, np.full(count, rungs[2]["base"]), None, day),
+        _part(error == "F03", 1, 1, other_lane(ladder)[months.month], None, day),
         _part(error == "F04", 1, 1, np.full(count, OVERSIGHT_CODE), None, twentieth),
         _part(error == "F05", 1, 1, np.full(count, CAPITATION_CODE), None, day),
     ]
@@ -68,6 +67,12 @@ def bill_lines(
         planted=(pl.col("error") != "") & ~first_claim_right & ~others & (pl.col("decoy") == ""),
         line=pl.col("line").cum_count().over("row", "claim").cast(pl.Int64),
     )
+
+
+def other_lane(ladder: Ladder) -> np.ndarray:
+    """[month] base code of a lane that excludes the staff lane; '' where Medicare pays for none."""
+    practitioner, complex_lane = ladder.base[PRACTITIONER], ladder.base[COMPLEX]
+    return np.where(practitioner != "", practitioner, complex_lane)
 
 
 def _part(

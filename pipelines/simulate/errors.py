@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.simulate.bills import other_lane
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.programme import (
     BILLED,
+    COMPLEX,
     LEAD,
     PRACTITIONER,
     STAFF,
@@ -145,7 +147,7 @@ def spoil_months(
         episodes.lane[months.episode],
         world.practice_keeps_records[episodes.practice[months.episode]],
     )
-    whole = episodes.error[months.episode]
+    whole, when = episodes.error[months.episode], months.month
     billed = months.status == BILLED
     paid = billed & ~months.denied & (whole != "")  # a denied bill costs nobody anything
     months.error[paid] = whole[paid]
@@ -165,17 +167,27 @@ def spoil_months(
             months.seconds[chosen] = drawn * 60 + np.floor(minute[1, chosen] * 60).astype(np.int64)
         return chosen
 
+    def one_more(rows: Ints, low: int, high: int) -> None:
+        """Minutes of `rows` from `low` to `high` around the first add-on's threshold."""
+        drawn = low + np.floor(minute[0, rows] * (high - low + 1)).astype(np.int64)
+        threshold = calendar.ladder.add_on_first[lane[rows], when[rows]]
+        months.seconds[rows] = (threshold + drawn) * 60 + np.floor(minute[1, rows] * 60).astype(np.int64)
+
     episodes, months, no_cover = _outside_coverage(people, episodes, months, calendar, picker, clean)
     clean[no_cover] = False
     staff[no_cover] = False
     mark("F01", clean)
     second = mark("F02", clean)
-    mark("F03", staff)
+    mark("F03", staff & (other_lane(calendar.ladder) != "")[when])
     mark("F04", clean & (lane != PRACTITIONER))
     mark("F05", clean)
-    rows = mark("F10", staff, (40, 58))
+    # Where the staff lane has no add-on yet, the complex lane shows what can go wrong with one.
+    addable = calendar.ladder.add_on[:, when] != ""
+    extra = np.where(addable[STAFF], staff, clean & (lane == COMPLEX) & addable[COMPLEX])
+    rows = mark("F10", extra)
+    one_more(rows, 0, 18)
     months.base_units[rows], months.add_on_units[rows] = 0, 1
-    rows = mark("F11", staff, (80, 95))
+    rows = mark("F11", staff & addable[STAFF], (80, 95))
     months.add_on_units[rows] = 3
     rows = mark("F12", staff, (20, 38))
     months.base_units[rows], months.add_on_units[rows] = 2, 0
@@ -183,7 +195,8 @@ def spoil_months(
     months.add_on_units[rows] = 0
     rows = mark("F14", staff & records, (5, 19))
     months.base_units[rows], months.add_on_units[rows] = 1, 0
-    rows = mark("F15", staff & records, (22, 38))
+    rows = mark("F15", extra & records)
+    one_more(rows, -18, -2)
     months.base_units[rows], months.add_on_units[rows] = 1, 1
     return _second_billers(world, people, episodes, months, second, picker)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,19 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from pipelines.simulate.policy import Ladder, ladder
+
 DEFAULTS = Path(__file__).with_name("parameters.yml")
 # Keys under these are names the user chooses, so unknown ones are not typing mistakes.
-OPEN_KEYS = {"race", "race_read_as_white", "dual_codes", "stay_codes", "deductible", "services"}
+OPEN_KEYS = {
+    "race",
+    "race_read_as_white",
+    "dual_codes",
+    "stay_codes",
+    "deductible",
+    "services",
+    "annual_uptake",
+}
 
 
 def load(path: Path | None) -> dict[str, Any]:
@@ -44,6 +55,31 @@ def _overlay(base: dict[str, Any], own: Any, where: str) -> dict[str, Any]:
     return merged
 
 
+def with_options(
+    parameters: dict[str, Any],
+    last_month: date | None = None,
+    error_scale: float | None = None,
+    error_rate: float | None = None,
+) -> dict[str, Any]:
+    """`parameters` with what a call asks for on top; ValueError where that makes no sense."""
+    changed = {name: dict(section) for name, section in parameters.items() if isinstance(section, dict)}
+    settings = parameters | changed
+    if last_month is not None:
+        settings["window"]["last_month"] = f"{last_month:%Y-%m}"
+    if error_scale is not None and error_rate is not None:
+        raise ValueError("errors are asked for by scale or by rate, not by both")
+    if error_rate is not None:
+        if not 0 <= error_rate <= 0.5:
+            raise ValueError("the error rate is a share of CCM dollars between 0 and 0.5")
+        error_scale = error_rate / float(settings["errors"]["dollar_share"])
+        settings["errors"]["minimum_each"] = 0
+    if error_scale is not None:
+        if error_scale < 0:
+            raise ValueError("the error scale must not be negative")
+        settings["errors"]["scale"] = error_scale
+    return settings
+
+
 def digest(parameters: dict[str, Any]) -> str:
     """Checksum of all parameter values, for the truth record."""
     return hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode()).hexdigest()
@@ -53,13 +89,15 @@ def digest(parameters: dict[str, Any]) -> str:
 class Calendar:
     """Simulated months, history first. Days are whole days since 1970-01-01; month indexes start at 0.
 
-    `starts` holds `total + 1` first days: month t covers starts[t] to starts[t + 1] - 1.
+    `starts` holds `total + 1` first days: month t covers starts[t] to starts[t + 1] - 1. `ladder` is what Medicare
+    pays for in each month.
     """
 
     starts: NDArray[np.int64]
     history: int
     window: int
     extract_day: int
+    ladder: Ladder
 
     @property
     def total(self) -> int:
@@ -73,6 +111,11 @@ class Calendar:
 
     def month_of(self, day: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.searchsorted(self.starts, day, side="right") - 1
+
+    def months_after(self, origin: object, month: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Months from the month `origin` (YYYY-MM) to each month index."""
+        first = np.datetime64(int(self.starts[0]), "D").astype("datetime64[M]")
+        return month + int((first - np.datetime64(str(origin), "M")).astype(np.int64))
 
     def year_of(self, day: NDArray[np.int64]) -> NDArray[np.int64]:
         return day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
@@ -89,9 +132,12 @@ def calendar(parameters: dict[str, Any], months: int) -> Calendar:
     described = np.datetime64(str(window["first_month_described"]), "M")
     if first < described:
         raise ValueError(
-            f"the simulated months would begin in {first}, but prices are described from {described}; "
-            "ask for fewer months or describe earlier prices in the parameter file"
+            f"the simulated months would begin in {first}, but amounts are described from {described}; "
+            "ask for fewer months or describe earlier amounts in the parameter file"
         )
+    described = np.datetime64(str(window["last_month_described"]), "M")
+    if end > described:
+        raise ValueError(f"the simulated months would end in {end}, but policy is described to {described}")
     starts = (first + np.arange(months + history + 1)).astype("datetime64[D]").astype(np.int64)
     extract = int((end + 1 + run_out).astype("datetime64[D]").astype(np.int64)) - 1
-    return Calendar(starts=starts, history=history, window=months, extract_day=extract)
+    return Calendar(starts, history, months, extract, ladder(starts[:-1]))

@@ -9,26 +9,8 @@ import polars as pl
 
 from pipelines.simulate.book import CARRIER, DME, OUTPATIENT
 from pipelines.simulate.parameters import Calendar
-from pipelines.simulate.programme import day_number
+from pipelines.simulate.policy import facility_places, price_table
 from pipelines.simulate.world import World
-
-
-def price_table(parameters: dict[str, Any]) -> pl.DataFrame:
-    """Price of every code by the day it starts: code, starts, price_cents."""
-    rows = [
-        (str(code), day_number(period["from"]), round(price * 100))
-        for period in parameters["prices"]
-        for code, price in period["prices"].items()
-    ]
-    rows += [
-        (str(code), 0, round(item["price"] * 100))
-        for code, item in parameters["services"].items()
-        if "price" in item
-    ]
-    table = pl.DataFrame(
-        rows, schema={"code": pl.String, "starts": pl.Int64, "price_cents": pl.Int64}, orient="row"
-    )
-    return table.sort("starts", "code")
 
 
 def add_amounts(
@@ -66,6 +48,8 @@ def add_amounts(
             maintain_order="left",
         )
     )
+    facility = pl.col("place").is_in(facility_places())
+    lines = lines.with_columns(price_cents=pl.when(facility).then("facility_cents").otherwise("price_cents"))
     part_b = pl.col("type").is_in([CARRIER, OUTPATIENT, DME])
     unpriced = lines.filter((pl.col("cents") < 0) & pl.col("price_cents").is_null() & ~pl.col("unpriced"))
     if len(unpriced):

@@ -95,7 +95,8 @@ def plan_episodes(
     months = np.arange(calendar.total)
     known = established(people, counted_conditions(parameters), calendar.total, 8)
     whole = people.covered & ~people.hospice & (months < people.death_month[:, None])
-    able = _all_of_last(whole, LEAD) & (known >= 2) & ~people.esrd[:, None] & (months >= calendar.history)
+    able = _all_of_last(whole, LEAD) & (known >= 2) & ~people.esrd[:, None]
+    able &= (months >= calendar.history) & calendar.ladder.payable[STAFF]
 
     recent = had_event(events, people, calendar.total)
     before = np.zeros_like(recent)
@@ -109,7 +110,7 @@ def plan_episodes(
     personal += ccm["hazard"]["south"] * world.place_south[people.place]
     propensity = personal[:, None] + ccm["hazard"]["per_condition"] * (known - 4)
     propensity = np.exp(propensity + ccm["hazard"]["recent_event"] * before)
-    monthly = ccm["annual_uptake"] * ccm["uptake_scale"] * STARTS_PER_UPTAKE
+    monthly = _uptake(ccm, calendar) * ccm["uptake_scale"] * STARTS_PER_UPTAKE
     share_other = ccm["by_another_practice"]
     active = months >= world.practice_starts_ccm[people.practice][:, None]
     own = (
@@ -132,6 +133,8 @@ def plan_episodes(
         by_own, people.practice[person], another_practice(world, people.practice[person], u[2])
     )
     practitioner = np.where(by_own, people.practitioner[person], someone(world, practice, u[3]))
+    lane = choose([ccm["lanes"][lane] for lane in LANES], u[4])
+    lane = np.where(calendar.ladder.payable[lane, first], lane, STAFF)
     count = len(person)
     return Episodes(
         person=person,
@@ -139,12 +142,22 @@ def plan_episodes(
         last=last,
         practice=practice,
         practitioner=practitioner,
-        lane=choose([ccm["lanes"][lane] for lane in LANES], u[4]),
+        lane=lane,
         own=by_own,
         error=np.full(count, "", dtype="<U3"),
         late_consent=np.zeros(count, dtype=bool),
         second_biller=np.zeros(count, dtype=bool),
     )
+
+
+def _uptake(ccm: dict[str, Any], calendar: Calendar) -> Floats:
+    """[months] yearly uptake wanted in each month's year; the first and last year stated serve years beyond."""
+    stated = {int(year): float(share) for year, share in ccm["annual_uptake"].items()}
+    year = np.clip(calendar.year_of(calendar.starts[:-1]), min(stated), max(stated))
+    missing = sorted(set(year.tolist()) - set(stated))
+    if missing:
+        raise ValueError(f"simulation parameters: no annual uptake for the year {missing[0]}")
+    return np.array([stated[y] for y in year.tolist()])
 
 
 def _last_whole(whole: Bools, person: Ints, first: Ints) -> Ints:
@@ -202,7 +215,7 @@ def serve(
     # A first month is always billed, so that every user of the plan is one in the claims.
     status = np.where(step == 0, BILLED, status)
     minutes = np.where(status == BELOW, 3 + np.floor(u[1] * 16).astype(np.int64), minutes)
-    base_units, add_on_units = ladder(parameters, calendar, lane, month, minutes)
+    base_units, add_on_units = calendar.ladder.earned(lane, month, minutes)
     under = (status == BILLED) & (add_on_units > 0) & (u[3] < ccm["under_billed"])
     denied = (status == BILLED) & (u[4] < ccm["denied"])
     billed = status == BILLED
@@ -219,28 +232,6 @@ def serve(
         error=empty.copy(),
         detail=empty.copy(),
     )
-
-
-def ladder(
-    parameters: dict[str, Any], calendar: Calendar, lane: Ints, month: Ints, minutes: Ints
-) -> tuple[Ints, Ints]:
-    """Units of base and add-on that `minutes` earn in each lane under the policy of the month."""
-    base, add_on = np.zeros(len(lane), dtype=np.int64), np.zeros(len(lane), dtype=np.int64)
-    for code, name in enumerate(LANES):
-        rung = parameters["ccm"]["ladder"][name]
-        here = lane == code
-        starts = calendar.starts[month]
-        payable = here & (starts >= day_number(rung["base_from"]))
-        base = np.where(payable, (minutes >= rung["first"]).astype(np.int64), base)
-        units = np.clip((minutes - rung["first"]) // rung["block"], 0, rung["most"])
-        more = payable & (starts >= day_number(rung["add_on_from"])) & (minutes >= rung["first"])
-        add_on = np.where(more, units, add_on)
-    return base, add_on
-
-
-def day_number(value: object) -> int:
-    """Days since 1970-01-01 of a parameter file's date or month."""
-    return int(np.datetime64(str(value), "D").astype(np.int64))
 
 
 def users(people: People, episodes: Episodes) -> tuple[Ints, Ints]:

@@ -11,6 +11,7 @@ from pipelines.simulate.book import order_within, pick_by_chance, text
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
+from pipelines.simulate.policy import needs_written_consent
 from pipelines.simulate.programme import COMPLEX, PRACTITIONER, STAFF, Episodes, Months
 from pipelines.simulate.streams import stream
 from pipelines.simulate.world import Floats, Ints, World
@@ -48,7 +49,10 @@ def build_consents(
             "practitioner": episodes.practitioner,
             "practice": episodes.practice,
             "day": day,
-            "mode": text(["verbal", "written"], (u[1] < 0.4).astype(np.int64)),
+            "mode": text(
+                ["verbal", "written"],
+                (needs_written_consent(calendar.starts[episodes.first]) | (u[1] < 0.4)).astype(np.int64),
+            ),
             "revoked": np.where(revoked, calendar.last_day(episodes.last), -1),
             "created": initiating + np.floor(u[2] * 10).astype(np.int64),
             "has": has,

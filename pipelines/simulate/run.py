@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from pipelines.simulate.bills import DENIED, bill_lines
 from pipelines.simulate.book import CCM_BILL, NONE, SETTINGS, ClaimBook, claim_key, order_within
 from pipelines.simulate.diagnoses import build_diagnoses
 from pipelines.simulate.events import apply_effect, build_events
-from pipelines.simulate.parameters import Calendar, calendar, digest, load
+from pipelines.simulate.parameters import Calendar, calendar, digest, load, with_options
 from pipelines.simulate.payment import add_amounts
 from pipelines.simulate.people import People, build_people
 from pipelines.simulate.programme import Episodes, Months
@@ -51,12 +52,17 @@ def simulate(
     parameters: Path | None = None,
     twin: bool = False,
     files: str = "parquet",
+    last_month: date | None = None,
+    error_scale: float | None = None,
+    error_rate: float | None = None,
 ) -> dict[str, Any]:
     """Write a synthetic Medicare population of `people` persons over `months` months into `out`.
 
     `out/extracts/` gets one file a contract table (`files`: parquet or csv), `out/truth/` what was planted
     and `truth.json`; both folders are replaced. The same arguments and parameter file give the same bytes.
-    `twin` makes the same draws without the effect of CCM. Returns the content of `truth.json`.
+    `twin` makes the same draws without the effect of CCM. `last_month` (any day of it) ends the window elsewhere than
+    the parameter file says; `error_scale` multiplies its error rates, `error_rate` sets them so that about this share
+    of CCM dollars is paid in error as OIG audits it. Returns the content of `truth.json`.
     ValueError: an argument or parameter that cannot be used.
     """
     if format not in FORMATS:
@@ -69,7 +75,7 @@ def simulate(
         raise ValueError("months must be at least 1")
     if seed < 0:
         raise ValueError("seed must not be negative")
-    settings = load(parameters)
+    settings = with_options(load(parameters), last_month, error_scale, error_rate)
     months_covered = calendar(settings, months)
     world = build_world(settings, people, seed, months_covered.history, months_covered.window)
     extracts, truths = Path(out) / "extracts", Path(out) / "truth"

@@ -65,7 +65,9 @@ def build_stays(
     agency = at_home & (u[0] < health["home_health_after"])
     status = text(["01", "06", "03", "20"], np.where(dies, 3, np.where(nursed, 2, np.where(agency, 1, 0))))
     dollars = random.gamma(costs["stay"]["shape"], costs["stay"]["scale"], count)
-    dollars = 2500 + dollars * (1 + costs["growth_per_month"]) ** month
+    dollars = 2500 + dollars * (1 + costs["growth_per_month"]) ** calendar.months_after(
+        costs["of_month"], month
+    )
     code = choose(list(parameters["conditions"]["stay_codes"].values()), u[1])
     # One in three stays is for a chronic condition of the person, listed first.
     principal = np.where(u[2] < 0.33, -1, code)

@@ -210,7 +210,8 @@ def _outpatient(
     random = stream(seed, "outpatient costs", chunk)
     level = random.normal(0, cost["person_sigma"], people.size)
     noise = random.normal(0, cost["sigma"], len(person))
-    growth = (1 + parameters["costs"]["growth_per_month"]) ** month
+    since = calendar.months_after(parameters["costs"]["of_month"], month)
+    growth = (1 + parameters["costs"]["growth_per_month"]) ** since
     dollars = cost["median"] * np.exp(level[person] + noise + 0.35 * people.frailty[person]) * growth
     book.add_visits(
         key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import hashlib
 from pathlib import Path
 
@@ -96,7 +97,10 @@ def test_csv_holds_the_same_rows_as_parquet(small, own, tmp_path):
         ({"people": 0}, "people must be between"),
         ({"months": 0}, "months must be at least 1"),
         ({"seed": -1}, "seed must not be negative"),
-        ({"months": 40}, "prices are described from 2021-01"),
+        ({"months": 180}, "amounts are described from 2010-01"),
+        ({"last_month": dt.date(2027, 3, 1)}, "policy is described to 2026-12"),
+        ({"error_scale": 2, "error_rate": 0.01}, "by scale or by rate"),
+        ({"error_rate": 0.9}, "between 0 and 0.5"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_named(arguments, message, tmp_path):
@@ -118,8 +122,8 @@ def test_an_unknown_parameter_is_named(tmp_path):
 
 def test_a_code_without_a_price_stops_the_run(tmp_path):
     path = tmp_path / "own.yml"
-    path.write_text("ccm: {retired_add_on: G9999}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="no price in force for G9999"):
+    path.write_text("services: {}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no price in force for 36415"):
         simulate(1500, 24, 1, tmp_path / "x", parameters=path)
 
 
@@ -205,22 +209,6 @@ def test_conditions_count_as_the_policy_seed_counts_them():
         }
     assert {item["name"] for item in listed if item.get("counted", True)} <= counted
     assert not {item["name"] for item in listed if not item.get("counted", True)} & counted
-
-
-def test_prices_are_the_fee_schedule_of_the_policy_seed():
-    seed: dict[tuple[str, str], set[float]] = {}
-    with (POLICY_SEEDS / "fee_schedule.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            key = (row["hcpcs_code"], row["effective_from"])
-            seed.setdefault(key, set()).add(float(row["nonfacility_usd"]))
-    compared = 0
-    for period in yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["prices"]:
-        for code, price in period["prices"].items():
-            known = seed.get((code, str(period["from"])))
-            if known is not None:
-                compared += 1
-                assert price in known, (code, period["from"])
-    assert compared >= 40
 
 
 def test_draws_follow_their_weights():
