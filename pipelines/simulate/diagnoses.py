@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.book import CARRIER, NONE, SETTINGS
+from pipelines.simulate.book import CARRIER, HHA, HOSPICE, INPATIENT, NONE, SETTINGS, SNF
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
+from pipelines.simulate.policy import day_number
 from pipelines.simulate.streams import stream
 from pipelines.simulate.world import Ints
 
@@ -35,6 +36,7 @@ def build_diagnoses(
     count = int(first_code[-1])
     stay_codes, others = list(c["stay_codes"]), list(c["other_codes"])
     words = [code for group in codes for code in group] + stay_codes + others
+    spelt, era_starts, icd10_from = spellings(c, words)
     listed = parameters["visits"]["coded_at"]
     chance = np.array([listed[name] for name in SETTINGS], dtype=np.float32)
     used = claims.filter(pl.col("setting") != NONE)
@@ -69,12 +71,15 @@ def build_diagnoses(
     start_of = np.searchsorted(owner, np.arange(len(used)))
     position = np.arange(len(owner)) - start_of[owner] + 1
     fits = position <= MOST
+    dated = coding_day(used)
+    era = np.searchsorted(era_starts, dated[owner[fits]], side="right")
     slots = pl.DataFrame(
         {
             "key": key[owner[fits]],
             "line": np.zeros(int(fits.sum()), dtype=np.int64),
             "position": position[fits],
-            "code": pl.Series(words).gather(word[fits]),
+            "code": pl.Series(spelt.reshape(-1).tolist()).gather(era * len(words) + word[fits]),
+            "icd_version": np.where(dated[owner[fits]] >= icd10_from, 10, 9),
         }
     ).with_columns(role=pl.when(pl.col("position") == 1).then(pl.lit("principal")).otherwise(pl.lit("other")))
     carrier = used.filter(pl.col("type") == CARRIER).select("key")
@@ -84,6 +89,33 @@ def build_diagnoses(
         .with_columns(line=pl.lit(1, dtype=pl.Int64), role=pl.lit("line"))
     )
     return pl.concat([slots, pointed]).sort("key", "line", "position")
+
+
+def spellings(conditions: dict[str, Any], words: list[str]) -> tuple[np.ndarray, Ints, int]:
+    """What is written for each ICD-10 code of `words` in each span of days: array [span, word], the days on which
+    a new span begins, and the day ICD-10 begins. ValueError names a code without an ICD-9 equivalent.
+    """
+    renamed = {code: (day_number(day), before) for code, (day, before) in conditions["renamed"].items()}
+    icd10_from = day_number(conditions["icd10_from"])
+    missing = sorted(set(words) - set(conditions["icd9"]))
+    if missing:
+        raise ValueError(f"simulation parameters: conditions.icd9 lacks {', '.join(missing)}")
+    changes = np.array(sorted({icd10_from, *(day for day, _ in renamed.values())}), dtype=np.int64)
+    rows = [[conditions["icd9"][word] for word in words]]
+    for day in changes.tolist():
+        if day < icd10_from:
+            rows.append(rows[0])
+            continue
+        rows.append(
+            [renamed[word][1] if word in renamed and day < renamed[word][0] else word for word in words]
+        )
+    return np.array(rows), changes, icd10_from
+
+
+def coding_day(claims: pl.DataFrame) -> Ints:
+    """The day whose code set a claim uses: the end of a stay, the first day of anything else."""
+    stays = claims["type"].is_in([INPATIENT, SNF, HHA, HOSPICE]).to_numpy()
+    return np.where(stays, claims["through"].to_numpy(), claims["from"].to_numpy())
 
 
 def _fill(

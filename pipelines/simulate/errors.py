@@ -14,6 +14,7 @@ from pipelines.simulate.bills import other_lane
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
+from pipelines.simulate.policy_conditions import most_counted
 from pipelines.simulate.programme import (
     BILLED,
     COMPLEX,
@@ -58,6 +59,7 @@ class Picker:
         self.minimum = int(parameters["errors"]["minimum_each"]) if chunk == 0 and self.scale > 0 else 0
         self.spoilt = np.zeros(people.size, dtype=bool)
         self.seed, self.chunk = seed, chunk
+        self.weight = most_counted(parameters)
 
     def pick(
         self, rule: str, person: Ints, able: Bools, population: Bools, share: float = 1.0, tag: str = ""
@@ -101,18 +103,18 @@ def _add_few_conditions(
 ) -> Episodes:
     """People with at most one condition, and no stay that could add one, enrolled by another practice."""
     months = np.arange(calendar.total)
-    few = (people.condition | people.false_positive).sum(axis=1) <= 1
+    few = (people.condition | people.false_positive) @ picker.weight <= 1
     few[events.stay_person] = False
     few[episodes.person] = False
     whole = (people.covered & ~people.hospice & (months < people.death_month[:, None])).all(axis=1)
-    able = few & whole & ~people.esrd & (people.identifier_day == 0)
+    able = few & whole & ~people.esrd & (calendar.opens < calendar.total) & (people.identifier_day == 0)
     random = stream(picker.seed, "few conditions", picker.chunk)
     # The rate is a share of users; picked among everybody able to play the part.
     share = len(episodes.person) / max(1, people.size)
     chosen = picker.pick("F28", np.arange(people.size), able, np.ones(people.size, dtype=bool), share)
     u = random.random((4, people.size))[:, chosen]
-    room = calendar.window - LEAD
-    first = calendar.history + LEAD + np.floor(u[0] * max(1, room - 4)).astype(np.int64)
+    room = calendar.total - calendar.opens - LEAD
+    first = calendar.opens + LEAD + np.floor(u[0] * max(1, room - 4)).astype(np.int64)
     first = np.minimum(first, calendar.total - 1)
     practice = another_practice(world, people.practice[chosen], u[1], keeps_records=True)
     added = Episodes(

@@ -8,8 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from pipelines.simulate.parameters import load
+from pipelines.simulate.policy import day_number
+from pipelines.simulate.policy_conditions import counted_conditions, written_codes
 
 
 def open_population(folder: Path, parameters: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -21,13 +24,16 @@ def open_population(folder: Path, parameters: Path | None = None) -> duckdb.Duck
         con.execute(f"create view {path.stem} as select * from '{path}'")
     for path in sorted((folder / "truth").glob("*.parquet")):
         con.execute(f"create view truth_{path.stem} as select * from '{path}'")
+    settings = load(parameters)
+    conditions = settings["conditions"]
+    counted = counted_conditions(settings, np.array([day_number(settings["window"]["last_month"])]))[0]
     con.execute("create table codes (condition varchar, code varchar, one_claim boolean, counted boolean)")
     con.executemany(
         "insert into codes values (?, ?, ?, ?)",
         [
-            (item["name"], code, item.get("one_claim", False), item.get("counted", True))
-            for item in load(parameters)["conditions"]["list"]
-            for code in item["codes"]
+            (item["name"], code, item.get("one_claim", False), bool(counts))
+            for item, counts in zip(conditions["list"], counted, strict=True)
+            for code in sorted({code for _, code in written_codes(conditions, item)})
         ],
     )
     con.execute("""

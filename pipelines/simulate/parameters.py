@@ -25,6 +25,8 @@ OPEN_KEYS = {
     "deductible",
     "services",
     "annual_uptake",
+    "renamed",
+    "icd9",
 }
 
 
@@ -102,6 +104,13 @@ class Calendar:
     @property
     def total(self) -> int:
         return self.history + self.window
+
+    @property
+    def opens(self) -> int:
+        """First month of the window in which Medicare pays for CCM; `total` where it pays in none."""
+        payable = np.flatnonzero(self.ladder.payable.any(axis=0))
+        payable = payable[payable >= self.history]
+        return int(payable[0]) if len(payable) else self.total
 
     def last_day(self, month: NDArray[np.int64]) -> NDArray[np.int64]:
         return self.starts[month + 1] - 1

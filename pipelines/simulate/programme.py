@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.simulate.events import Events, days_in_stays, had_event
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import BLACK, HISPANIC, People
+from pipelines.simulate.policy_conditions import counted_conditions
 from pipelines.simulate.streams import choose, choose_band, draw_member, stream
 from pipelines.simulate.world import NEVER, Bools, Floats, Ints, World
 
@@ -59,18 +60,16 @@ class Months:
         return self.seconds // 60
 
 
-def counted_conditions(parameters: dict[str, Any]) -> Bools:
-    """Which listed conditions count toward the two that CCM needs."""
-    return np.array([item.get("counted", True) for item in parameters["conditions"]["list"]], dtype=bool)
-
-
-def established(people: People, counted: Bools, total: int, months_known: int) -> Ints:
-    """[n, months] counted conditions that are coded and began at least `months_known` months before."""
+def established(people: People, counted: Bools, months_known: int) -> Ints:
+    """[n, months] conditions that count in the month, are coded and began at least `months_known` months before;
+    `counted` is [months, conditions].
+    """
+    total = len(counted)
     number = np.zeros((people.size, total), dtype=np.int64)
     months = np.arange(total)
-    for k in np.flatnonzero(counted):
+    for k in np.flatnonzero(counted.any(axis=0)):
         since = people.onset[:, k, None] + months_known * (people.onset[:, k, None] > 0)
-        number += people.coded[:, k, None] & (months >= since)
+        number += people.coded[:, k, None] & (months >= since) & counted[:, k]
     return number
 
 
@@ -93,7 +92,7 @@ def plan_episodes(
     ccm = parameters["ccm"]
     random = stream(seed, "programme", chunk)
     months = np.arange(calendar.total)
-    known = established(people, counted_conditions(parameters), calendar.total, 8)
+    known = established(people, counted_conditions(parameters, calendar.starts[:-1]), 8)
     whole = people.covered & ~people.hospice & (months < people.death_month[:, None])
     able = _all_of_last(whole, LEAD) & (known >= 2) & ~people.esrd[:, None]
     able &= (months >= calendar.history) & calendar.ladder.payable[STAFF]

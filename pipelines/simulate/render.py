@@ -135,7 +135,7 @@ def claim_tables(
         role="role",
         position="position",
         diagnosis_code="code",
-        icd_version=pl.lit(10, dtype=pl.Int64),
+        icd_version="icd_version",
     )
     return {"claims": headers, "claim_lines": details, "claim_diagnoses": diagnoses}
 

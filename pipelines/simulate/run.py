@@ -77,7 +77,7 @@ def simulate(
         raise ValueError("seed must not be negative")
     settings = with_options(load(parameters), last_month, error_scale, error_rate)
     months_covered = calendar(settings, months)
-    world = build_world(settings, people, seed, months_covered.history, months_covered.window)
+    world = build_world(settings, people, seed, months_covered)
     extracts, truths = Path(out) / "extracts", Path(out) / "truth"
     for folder in (extracts, truths):
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.streams import WORLD, choose, choose_band, stream
 
 Ints = NDArray[np.int64]
@@ -65,8 +66,9 @@ def npi_numbers(count: int) -> Ints:
     return body * 10 + (10 - total % 10 + 1) % 10
 
 
-def build_world(parameters: dict[str, Any], people: int, seed: int, history: int, window: int) -> World:
+def build_world(parameters: dict[str, Any], people: int, seed: int, calendar: Calendar) -> World:
     """The same world for the same parameters, size, seed and window."""
+    opens, room = calendar.opens, calendar.total - calendar.opens
     settings, places = parameters["practices"], parameters["geography"]
     random = stream(seed, "world", WORLD)
     place_weight = np.array([p["weight"] for p in places], dtype=np.float64)
@@ -95,9 +97,7 @@ def build_world(parameters: dict[str, Any], people: int, seed: int, history: int
     clinic[kind != PRIMARY] = PHYSICIAN
     weight = size * random.uniform(0.7, 1.3, count)
 
-    starts, keeps = _adoption(
-        settings, random, kind, clinic, weight, place, south, place_weight, history, window
-    )
+    starts, keeps = _adoption(settings, random, kind, clinic, weight, place, south, place_weight, opens, room)
     first = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
     owner = np.repeat(np.arange(count), size)
     heads = len(owner)
@@ -139,8 +139,8 @@ def _adoption(
     place: Ints,
     south: Bools,
     place_weight: Floats,
-    history: int,
-    window: int,
+    opens: int,
+    room: int,
 ) -> tuple[Ints, Bools]:
     """Month in which each practice starts billing CCM, and whether it keeps practice-side records.
 
@@ -161,9 +161,9 @@ def _adoption(
     chosen = order[: max(3, int(np.searchsorted(np.cumsum(share[order]), wanted)) + 1)]
     early = random.random(count) < settings["adopted_before_window"]
     early[chosen[:3]] = True
-    late = history + np.floor(random.random(count) * max(1, window * 2 // 3)).astype(np.int64)
+    late = opens + np.floor(random.random(count) * max(1, room * 2 // 3)).astype(np.int64)
     starts = np.full(count, NEVER, dtype=np.int64)
-    starts[chosen] = np.where(early[chosen], history, late[chosen])
+    starts[chosen] = np.where(early[chosen], opens, late[chosen])
     keeps = np.zeros(count, dtype=bool)
     keeps[chosen] = True
     # Practices without records are rather small ones, so that they do not hide most of a small population.
@@ -173,5 +173,5 @@ def _adoption(
     by_share = chosen[np.argsort(share[chosen], kind="stable")]
     quiet = by_share[len(chosen) // 3 :][:silent]
     keeps[quiet] = False
-    starts[quiet] = history
+    starts[quiet] = opens
     return starts, keeps

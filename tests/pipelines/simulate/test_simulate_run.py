@@ -65,7 +65,7 @@ def test_another_seed_gives_other_people(small, own, tmp_path):
 def test_a_chunk_made_alone_and_out_of_order_is_the_chunk_of_the_run(small, own):
     settings = load(own)
     months = calendar(settings, 18)
-    world = build_world(settings, 1100, 5, months.history, months.window)
+    world = build_world(settings, 1100, 5, months)
     tables, _ = make_chunk(settings, months, world, 5, 2, 1000, 100, False)
     alone = to_arrow(tables["claims"], contract_schemas()["claims"])
     written = pl.read_parquet(small / "extracts" / "claims.parquet").tail(len(tables["claims"]))
@@ -197,18 +197,6 @@ def test_codes_of_conditions_are_the_policy_seeds_codes_and_of_one_condition_onl
     simulated = {item["name"] for item in listed["list"]}
     for code in listed["stay_codes"]:
         assert not belongs.get(code, set()) & simulated, code
-
-
-def test_conditions_count_as_the_policy_seed_counts_them():
-    listed = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["conditions"]["list"]
-    with (POLICY_SEEDS / "condition_counting_sets.csv").open(encoding="utf-8") as file:
-        counted = {
-            row["condition"]
-            for row in csv.DictReader(file)
-            if row["counting_set"] == "ccm_default" and row["definition"].startswith("CCW30")
-        }
-    assert {item["name"] for item in listed if item.get("counted", True)} <= counted
-    assert not {item["name"] for item in listed if not item.get("counted", True)} & counted
 
 
 def test_draws_follow_their_weights():

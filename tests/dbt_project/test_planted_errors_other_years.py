@@ -1,0 +1,75 @@
+"""The rules against planted errors in windows of other policy years: first years of CCM, and the years of G2058."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.simulate import simulate
+from tests.dbt_project.built_warehouse import Built, build
+
+PEOPLE, MONTHS, SEED = 1500, 36, 20
+# Last month of the window and planted rules that its policy leaves no room for: no staff add-on before 2020.
+WINDOWS = {"2015 to 2017": ("2017-12", {"F11"}), "2019 to 2021": ("2021-12", set())}
+
+
+@pytest.fixture(scope="module", params=sorted(WINDOWS))
+def years(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Built, Path, set[str]]:
+    last, absent = WINDOWS[request.param]
+    folder = tmp_path_factory.mktemp("simulated")
+    more_users = folder / "more_users.yml"  # so that a small population has room for every kind of error
+    more_users.write_text("ccm: {uptake_scale: 4}\n", encoding="utf-8")
+    last_month = dt.date.fromisoformat(f"{last}-01")
+    record = simulate(PEOPLE, MONTHS, SEED, folder, last_month=last_month, parameters=more_users)
+    assert record["last_window_month"] == last
+    received = dt.date.fromisoformat(record["extract_date"])
+    out = tmp_path_factory.mktemp("built")
+    options = ("--exclude-resource-type", "unit_test")
+    return build(out, folder / "extracts", received, last, *options), folder, absent
+
+
+def _truth(folder: Path, condition: str) -> set[tuple[str, str, dt.date, str]]:
+    columns = "rule_id, beneficiary_id, service_month, practitioner_npi"
+    with duckdb.connect() as con:
+        sql = f"select {columns} from '{folder}/truth/planted_findings.parquet' where {condition}"
+        return set(con.execute(sql).fetchall())
+
+
+def test_every_planted_error_is_found_and_nothing_else(years: tuple[Built, Path, set[str]]) -> None:
+    built, folder, absent = years
+    columns = "rule_id, beneficiary_id, service_month, practitioner_npi"
+    found = set(built.rows(f"select {columns} from flags.findings"))
+    planted = _truth(folder, "is_planted")
+    kinds = set(json.loads((folder / "truth" / "truth.json").read_text())["planted_errors"])
+    assert built.failures == []
+    assert {"F01", "F02", "F03", "F10", "F12", "F13", "F14", "F15", "F24", "F26", "F28", "F35"} <= kinds
+    assert absent.isdisjoint(kinds)
+    assert planted - found == set()
+    assert found - _truth(folder, "true") == set()
+
+
+def test_capture_states_are_those_of_the_plan(years: tuple[Built, Path, set[str]]) -> None:
+    built, folder, _ = years
+    states = dict_of(built.rows("select beneficiary_id, service_month, state from marts.capture_months"))
+    with duckdb.connect() as con:
+        expected = con.execute(
+            "select beneficiary_id, service_month, expected_state "
+            f"from '{folder}/truth/ccm_months.parquet' where expected_state is not null"
+        ).fetchall()
+    assert len(expected) > 50
+    wrong = [
+        (month, state, states.get((person, month)))
+        for person, month, state in expected
+        if states.get((person, month)) != state
+    ]
+    assert wrong == []
+
+
+def dict_of(rows: list[tuple[str, dt.date, str]]) -> dict[tuple[str, dt.date], str]:
+    return {(person, month): state for person, month, state in rows}
