@@ -244,7 +244,8 @@ def _unknown(value: str) -> str:
 def _set_aside_former_statements(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> None:
     """Of several rows about a person and year an UPDATE or DELETE replaces the earlier ones.
 
-    What is replaced or deleted is set aside with its reason and listed in the table `rif_set_aside`.
+    What is replaced, deleted or says nothing known of what it does is set aside with its reason and listed
+    in the table `rif_set_aside`.
     """
     every = " union all ".join(
         f"""select {file.place} as file_place, source_file, source_row,
@@ -256,20 +257,24 @@ def _set_aside_former_statements(con: duckdb.DuckDBPyConnection, files: Sequence
     con.execute(f"""
         create or replace table rif_set_aside as
         select file_place, source_file, source_row, beneficiary_id, reference_year,
-               case when dml = 'DELETE' then 'deleted_by_source' else 'superseded' end as reason
+               case when dml is null then 'missing_required'
+                    when dml not in ('INSERT', 'UPDATE', 'DELETE') then 'not_allowed'
+                    when dml = 'DELETE' then 'deleted_by_source' else 'superseded' end as reason
         from (
             select *, max(case when dml in ('UPDATE', 'DELETE') then place end) over (
                        partition by beneficiary_id, reference_year) as last_change
             from (select *, row_number() over (order by file_place, source_row) as place from ({every}))
         )
-        where beneficiary_id is not null and reference_year is not null
-          and (dml = 'DELETE' or place < last_change)""")
+        where coalesce(dml not in ('INSERT', 'UPDATE', 'DELETE'), true)
+           or (beneficiary_id is not null and reference_year is not null
+               and (dml = 'DELETE' or place < last_change))""")
     prepare_rejects(con)
     con.execute(f"""
         insert into {REJECTS}
         select source_file, source_row, reason,
                case reason when 'superseded' then 'the last statement about this person and year'
-                    else 'a person and year that the source keeps' end,
+                    when 'deleted_by_source' then 'a person and year that the source keeps'
+                    else 'INSERT, UPDATE or DELETE as DML_IND' end,
                json_object('BENE_ID', beneficiary_id, 'RFRNC_YR', reference_year)::varchar
         from rif_set_aside""")
 
@@ -349,7 +354,8 @@ def _months(file: _File) -> str:
 def _number_statements(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> None:
     """Number what is said about each claim, in file order: the table `rif_statements`, one row a file row.
 
-    A statement is the run of a claim's rows with one DML_IND; a second UPDATE begins where line numbers do.
+    A statement is the run of a claim's rows with one DML_IND; a second UPDATE begins where line numbers or
+    another file do.
     """
     every = " union all ".join(
         f"""select {file.place} as file_place, source_row, {file.column("CLM_ID")} as claim_id,
@@ -367,8 +373,9 @@ def _number_statements(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -
         from (
             select *,
                    row_number() over in_order = 1 or dml is distinct from lag(dml) over in_order
-                   or (dml = 'UPDATE' and coalesce(line_number <= lag(line_number) over in_order, false))
-                       as begins
+                   or (dml = 'UPDATE' and (
+                       file_place <> lag(file_place) over in_order
+                       or coalesce(line_number <= lag(line_number) over in_order, false))) as begins
             from ({every})
             window in_order as (partition by claim_id order by file_place, source_row)
         )""")

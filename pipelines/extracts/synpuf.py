@@ -224,7 +224,7 @@ def _join_segments(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> No
     `synpuf_segments`: each segment with its claim's dates, total payment and whether it stands for the claim
     (the first segment does). `synpuf_joined_segments`: the others, and the row that stands for them. A later
     segment that is delivered twice is set aside the second time; a repeated first one is left to the general
-    rule for repeated keys.
+    rule for repeated keys. Segments of a claim whose first one is absent are set aside, dated or not.
     """
     every = " union all ".join(
         f"""select {file.place} as file_place, '{file.kind}' as kind, source_file, source_row,
@@ -242,6 +242,7 @@ def _join_segments(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> No
     con.execute(f"""
         create or replace table synpuf_all_segments as
         select *, claim_id is null or coalesce(segment = min(segment) over claim, true) as is_head,
+               claim_id is not null and coalesce(min(segment) over claim > 1, false) as is_orphan,
                row_number() over (
                    partition by kind, claim_id, segment order by file_place, source_row) as occurrence
         from ({every})
@@ -253,7 +254,7 @@ def _join_segments(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> No
             select kind, claim_id,
                    sum(coalesce(try_cast(paid as decimal(12, 2)), 0)) as paid,
                    any_value(paid) filter (try_cast(paid as decimal(12, 2)) is null) as unreadable
-            from synpuf_all_segments where not is_head and occurrence = 1 group by all
+            from synpuf_all_segments where not is_head and not is_orphan and occurrence = 1 group by all
         ),
         heads as (
             select * from synpuf_all_segments
@@ -272,7 +273,7 @@ def _join_segments(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> No
         from synpuf_all_segments as each
         left join heads on each.kind = heads.kind and each.claim_id = heads.claim_id
         left join further on each.kind = further.kind and each.claim_id = further.claim_id
-        where each.is_head or each.occurrence = 1""")
+        where (each.is_head or each.occurrence = 1) and not each.is_orphan""")
     con.execute("""
         create or replace view synpuf_joined_segments as
         select source_file, source_row, head_file, head_row from synpuf_segments where not is_head""")
@@ -281,7 +282,16 @@ def _join_segments(con: duckdb.DuckDBPyConnection, files: Sequence[_File]) -> No
         insert into {REJECTS}
         select source_file, source_row, 'repeated_segment', 'each segment of a claim once',
                json_object('CLM_ID', claim_id, 'SEGMENT', segment)::varchar
-        from synpuf_all_segments where not is_head and occurrence > 1""")
+        from synpuf_all_segments where not is_head and not is_orphan and occurrence > 1""")
+    for file in files:
+        con.execute(f"""
+            insert into {REJECTS}
+            select orphans.source_file, orphans.source_row, 'first_segment_missing',
+                   'the first segment of the claim in the same delivery', to_json(rows_read)::varchar
+            from {sql_name(file.raw)} as rows_read
+            inner join synpuf_all_segments as orphans
+                on orphans.file_place = {file.place} and orphans.source_row = rows_read.source_row
+            where orphans.is_orphan""")
 
 
 def _claims(file: _File) -> str:

@@ -151,6 +151,19 @@ def test_statements_are_ordered_over_files_too(delivery: Any) -> None:
     ]
 
 
+def test_an_update_in_a_later_file_replaces_the_claim_whatever_its_first_line_is(delivery: Any) -> None:
+    update = CARRIER | {"DML_IND": "UPDATE"}
+    delivery.write("carrier-1.csv", rif(CARRIER, update))
+    delivery.write("carrier-2.csv", rif(update | {"LINE_NUM": "2", "CLM_PMT_AMT": "9"}))
+    batch = delivery.land()
+    assert delivery.rows(batch, "claims", "claim_version, paid_usd") == [
+        (1, Decimal("80.50")),
+        (2, Decimal("80.50")),
+        (3, Decimal(9)),
+    ]
+    assert delivery.rows(batch, "claim_lines", "claim_version, line_number") == [(1, 1), (2, 1), (3, 2)]
+
+
 def test_the_quoted_dialect_and_a_byte_order_mark_change_nothing(new_delivery: Any) -> None:
     landed = []
     for content in (
@@ -291,6 +304,24 @@ def test_the_last_statement_about_a_person_and_year_holds_and_the_others_are_set
         ("beneficiary_2023.csv", 3, None, "deleted_by_source"),
     ]
     assert batch.counts["enrollment_months"]["rows_landed"] == 24
+
+
+def test_a_person_row_that_does_nothing_known_is_set_aside(delivery: Any) -> None:
+    delivery.write(
+        "beneficiary_2023.csv",
+        rif(
+            PERSON,
+            PERSON | {"BENE_ID": "-8", "DML_IND": "REPLACE"},
+            PERSON | {"BENE_ID": "-9", "DML_IND": " "},
+        ),
+    )
+    batch = delivery.land()
+    assert delivery.rows(batch, "beneficiaries", "beneficiary_id") == [("-7",)]
+    assert batch.counts["enrollment_months"]["rows_landed"] == 12
+    assert delivery.quarantined(batch) == [
+        ("beneficiary_2023.csv", 3, None, "not_allowed"),
+        ("beneficiary_2023.csv", 4, None, "missing_required"),
+    ]
 
 
 def test_values_that_the_contract_does_not_know_are_quarantined(delivery: Any) -> None:

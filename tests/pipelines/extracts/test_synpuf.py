@@ -153,14 +153,30 @@ def test_segments_are_one_claim_with_the_dates_of_the_first_and_the_sum_of_payme
     assert file_counts(batch)[OUTPATIENT] == (3, 3, 0)
 
 
-def test_a_second_segment_without_a_first_keeps_no_dates_and_is_quarantined(delivery: Any) -> None:
-    delivery.write(OUTPATIENT, table(FACILITY, FACILITY | SECOND | {"CLM_ID": "F9", "HCPCS_CD_1": "36415"}))
+def test_segments_without_a_first_are_set_aside_whole_even_where_they_have_dates(delivery: Any) -> None:
+    orphan = FACILITY | {"SEGMENT": "2", "HCPCS_CD_1": "36415", "ICD9_DGNS_CD_1": "4019"}
+    delivery.write(
+        OUTPATIENT,
+        table(
+            FACILITY,
+            orphan | SECOND | {"CLM_ID": "F8"},
+            orphan | {"CLM_ID": "F9"},
+            orphan | {"CLM_ID": "F9", "SEGMENT": "3"},
+        ),
+    )
     batch = delivery.land()
-    assert delivery.quarantined(batch, "table_name, source_row, column_name, reason") == [
-        ("claim_lines", 3, "from_date", "missing_required"),
-        ("claims", 3, "from_date", "missing_required"),
+    assert delivery.rows(batch, "claims", "claim_id, paid_usd") == [("F1", Decimal(50))]
+    assert delivery.rows(batch, "claim_lines") == delivery.rows(batch, "claim_diagnoses") == []
+    assert delivery.quarantined(batch) == [
+        (OUTPATIENT, row, None, "first_segment_missing") for row in (3, 4, 5)
     ]
-    assert file_counts(batch)[OUTPATIENT] == (2, 1, 1)
+    texts = [json.loads(text) for (text,) in delivery.quarantined(batch, "source_text")]
+    assert sorted((text["CLM_ID"], text["HCPCS_CD_1"]) for text in texts) == [
+        ("F8", "36415"),
+        ("F9", "36415"),
+        ("F9", "36415"),
+    ]
+    assert file_counts(batch)[OUTPATIENT] == (4, 1, 3)
 
 
 def test_a_segment_shares_the_fate_of_its_claim_and_counts_once(delivery: Any) -> None:
