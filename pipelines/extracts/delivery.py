@@ -68,7 +68,8 @@ class Delivery:
     absent), `source_file` and `source_row`. `accounting`: source file name -> the contract table that holds
     exactly one row for each of the file's readable rows. `joined_rows`: view of the rows for which that is not
     so, because their content is in another row of that table (source_file, source_row and that one's head_file,
-    head_row); they share its fate. `ignored`: file name -> why it was not read.
+    head_row); they share its fate. `ignored`: file name -> why it was not read. `notes`: what a person who
+    looks after deliveries should know, one line each, never a value of a row.
     """
 
     tables: Mapping[str, str]
@@ -76,6 +77,7 @@ class Delivery:
     accounting: Mapping[str, str]
     joined_rows: str | None = None
     ignored: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def sql_text(value: str) -> str:

@@ -169,6 +169,7 @@ def _manifest(
             for source in delivery.files
         ],
         "ignored_files": dict(delivery.ignored),
+        "notes": list(delivery.notes),
         "tables": writer.counts,
         "quarantine_reasons": writer.reasons,
     }
@@ -188,12 +189,13 @@ def _described(folder: Path, *, already_landed: bool) -> LandedBatch:
 
 
 def quarantine_advice(settings: Settings, batch_id: str) -> list[str]:
-    """Lines for a person: what was set aside, where it lies, and how to bring it in once it is corrected."""
+    """Lines for a person: what was noticed, what was set aside, and how to bring it in once corrected."""
     manifest = json.loads((settings.landing / batch_id / "manifest.json").read_text())
+    noted = [f"note: {note}" for note in manifest.get("notes", [])]
     set_aside = sum(count["rows_quarantined"] for count in manifest["tables"].values())
     if not set_aside:
-        return [f"{batch_id}: every row landed."]
-    lines = [f"{batch_id}: {set_aside} of its rows were set aside and are in no table:"]
+        return [*noted, f"{batch_id}: every row landed."]
+    lines = [*noted, f"{batch_id}: {set_aside} of its rows were set aside and are in no table:"]
     for table, reasons in manifest["quarantine_reasons"].items():
         listed = ", ".join(f"{reason} {rows}" for reason, rows in reasons.items())
         lines.append(f"  {table}: {listed}")

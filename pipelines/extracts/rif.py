@@ -17,6 +17,7 @@ import duckdb
 
 from pipelines.extracts.delimited import REJECTS, open_delimited, prepare_rejects
 from pipelines.extracts.delivery import Delivery, SourceFile, UnreadableExtract, sql_name
+from pipelines.extracts.rif_summary import disagreements
 from pipelines.extracts.ssa_states import postal_state
 
 NAME = "rif"
@@ -28,7 +29,7 @@ FACILITY = ("outpatient", "inpatient", "snf", "hha", "hospice")
 CLAIM_KINDS = (*PROFESSIONAL, *FACILITY)
 IGNORED = {
     "pde": "drug events: the contract has no table for them",
-    "export_summary": "control totals, no claims",
+    "export_summary": "counts of claims, compared with the claims that were delivered",
     "beneficiary_history": "earlier states of a person's record; identifiers stay the same in this format",
 }
 SUFFIX = re.compile(r"\.(csv|txt)(\.gz)?$", re.IGNORECASE)
@@ -85,7 +86,26 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path not in {file.source.path for file in opened}
         },
+        notes=_notes(con, folder, claims),
     )
+
+
+def _notes(con: duckdb.DuckDBPyConnection, folder: Path, claims: Sequence[_File]) -> list[str]:
+    """Where a summary of the delivery counts otherwise than its claim files; kinds not delivered count 0."""
+    rows = {
+        kind: " union all ".join(
+            f"""select {file.column("BENE_ID")} as beneficiary_id, {file.column("CLM_ID")} as claim_id
+                from {sql_name(file.raw)} as rows_read"""
+            for file in claims
+            if file.kind == kind
+        )
+        or "select null::varchar as beneficiary_id, null::varchar as claim_id where false"
+        for kind in CLAIM_KINDS
+    }
+    summaries = (
+        path for path in sorted(folder.iterdir()) if path.is_file() and _kind(path) == "export_summary"
+    )
+    return [note for path in summaries for note in disagreements(con, path, rows)]
 
 
 def _kind(path: Path) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -392,6 +393,52 @@ def test_drug_events_histories_and_summaries_are_passed_over_with_the_reason(del
     assert set(read.ignored) == {"pde.csv", "export_summary.csv", "beneficiary_history.csv", "notes.txt"}
 
 
+def notes(batch: LandedBatch) -> list[str]:
+    return json.loads((batch.folder / "manifest.json").read_text())["notes"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected"),
+    [
+        # A claim counts once, whatever is said about it and in however many lines.
+        ("BENE_ID,CARRIER_CLAIMS,SNF_CLAIMS,PDE_CLAIMS\n-7,2,0,9\n-8,1,0,9\n", []),
+        (
+            "\ufeffbene_id,Carrier_Claims,SNF_CLAIMS\n-7,3,1\n",
+            [
+                "export_summary.csv: 2 people have another number of carrier claims than the delivery",
+                "export_summary.csv: 1 people have another number of snf claims than the delivery",
+            ],
+        ),
+        (
+            "BENE_ID,CARRIER_CLAIMS\n-7,two\n-8,1\n",
+            ["export_summary.csv: 1 people have another number of carrier claims than the delivery"],
+        ),
+        (
+            "PERSON,CARRIER_CLAIMS\n-7,2\n",
+            ["export_summary.csv: cannot be compared with the claims; expected a column BENE_ID"],
+        ),
+        (
+            b"\xff\xfe\x00\x00",
+            ["export_summary.csv: cannot be compared with the claims; expected comma-separated text"],
+        ),
+    ],
+)
+def test_a_summary_that_counts_otherwise_is_noted_and_stops_nothing(
+    delivery: Any, summary: str | bytes, expected: list[str]
+) -> None:
+    delivery.write("export_summary.csv", summary)
+    batch = land_carrier(
+        delivery,
+        {},
+        {"LINE_NUM": "2"},
+        {"DML_IND": "UPDATE"},
+        {"CLM_ID": "C2"},
+        {"BENE_ID": "-8", "CLM_ID": "C3"},
+    )
+    assert notes(batch) == expected
+    assert (batch.rows_in, batch.rows_quarantined) == (batch.rows_landed, 0)
+
+
 @pytest.mark.public_data
 def test_the_public_rif_files_reach_every_control_total(public_data: Path, tmp_path: Path) -> None:
     folder = public_data / "rif_synthea_3benes"
@@ -417,6 +464,7 @@ def test_the_public_rif_files_reach_every_control_total(public_data: Path, tmp_p
     # The file of 2018 says 2019 as its reference year; the file of 2019 replaces what it says.
     assert batch.reasons == {"beneficiaries": {"superseded": 3}}
     assert batch.counts["beneficiaries"]["rows_landed"] == 30
+    assert notes(batch) == []
 
 
 @pytest.mark.public_data
