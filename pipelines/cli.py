@@ -10,7 +10,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-FORMATS = ("auto", "practice", "rif", "synpuf")
+FORMATS = ("auto", "practice", "rif", "fhir", "synpuf")
 TARGETS = ("duckdb",)
 
 

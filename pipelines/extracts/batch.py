@@ -11,7 +11,7 @@ import duckdb
 from pipelines.extracts.columnar import DAMAGED, is_intact
 from pipelines.extracts.contract import Contract, load_contracts
 from pipelines.extracts.delimited import REJECTS, prepare_rejects
-from pipelines.extracts.delivery import Delivery, UnreadableExtract, sql_name, sql_text
+from pipelines.extracts.delivery import SET_ASIDE, Delivery, UnreadableExtract, sql_name, sql_text
 from pipelines.extracts.validation import judged_duplicates, orphans, repeated_keys, validate
 
 QUARANTINE = "quarantined_rows"
@@ -47,7 +47,7 @@ class BatchWriter:
         con.execute(f"""
             create table {QUARANTINE} (
                 table_name varchar, source_file varchar, source_row bigint, column_name varchar,
-                reason varchar, detail varchar, source_text varchar)""")
+                reason varchar, detail varchar, source_text varchar, is_source_row boolean)""")
 
     def write(self, table: str, delivery: Delivery) -> None:
         """Write `<table>.parquet` with the clean rows of `table`; the others go to the quarantine."""
@@ -68,7 +68,8 @@ class BatchWriter:
             if landed < rows_in:
                 self.con.execute(
                     f"""insert into {QUARANTINE}
-                        select '{table}', source_file, source_row, column_name, reason, detail, source_text
+                        select '{table}', source_file, source_row, column_name, reason, detail, source_text,
+                               false
                         from ({checked.faulty})"""
                 )
         except duckdb.OutOfMemoryException:
@@ -91,30 +92,17 @@ class BatchWriter:
 
     def write_files(self, delivery: Delivery, checksums: dict[str, str]) -> None:
         """Account for every file: its rows in = landed + quarantined; write `batch_files.parquet`."""
-        self._add_unreadable_lines(delivery)
-        by_file = dict.fromkeys(delivery.accounting.values())
-        landed: dict[tuple[str, str], int] = {}
-        for table in by_file:
-            rows = self.con.execute(
-                f"select source_file, count(*) from {_read(self.folder / f'{table}.parquet')} group by all"
-            ).fetchall()
-            landed |= {(table, name): count for name, count in rows}
-        quarantined = {
-            (table, name): count
-            for table, name, count in self.con.execute(
-                f"select table_name, source_file, count(*) from {QUARANTINE} group by all"
-            ).fetchall()
-        }
-        if delivery.joined_rows is not None:
-            self._count_joined_rows(delivery, landed, quarantined)
         for source in delivery.files:
             if source.name not in delivery.accounting:
                 raise LandingError(f"{source.name}: the reader does not say which table accounts for it")
-            place = (delivery.accounting[source.name], source.name)
+        self._add_unreadable_lines(delivery)
+        landed, quarantined = self._count_by_file(delivery)
+        for source in delivery.files:
+            places = [(table, source.name) for table in delivery.accounting_tables(source.name)]
             counts = {
                 "rows_in": source.rows_in,
-                "rows_landed": landed.get(place, 0),
-                "rows_quarantined": quarantined.get(place, 0),
+                "rows_landed": sum(landed.get(place, 0) for place in places),
+                "rows_quarantined": sum(quarantined.get(place, 0) for place in places),
             }
             if counts["rows_in"] != counts["rows_landed"] + counts["rows_quarantined"]:
                 raise LandingError(
@@ -137,6 +125,54 @@ class BatchWriter:
             self.folder / "batch_files.parquet",
         )
 
+    def _count_by_file(
+        self, delivery: Delivery
+    ) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+        """Rows of every file that landed and that were quarantined, by table and file."""
+        landed: dict[tuple[str, str], int] = {}
+        tables = dict.fromkeys(
+            table for source in delivery.files for table in delivery.accounting_tables(source.name)
+        )
+        for table in tables:
+            if table not in delivery.spread_rows:
+                landed |= self._by_file(table, _read(self.folder / f"{table}.parquet"))
+        quarantined: dict[tuple[str, str], int] = {}
+        for table in tables:
+            if table in delivery.spread_rows:
+                self._count_spread_rows(table, delivery.spread_rows[table], landed, quarantined)
+                rows = f"(select * from {QUARANTINE} where table_name = '{table}' and is_source_row)"
+            else:
+                rows = f"(select * from {QUARANTINE} where table_name = '{table}')"
+            for place, count in self._by_file(table, rows).items():
+                quarantined[place] = quarantined.get(place, 0) + count
+        if delivery.joined_rows is not None:
+            self._count_joined_rows(delivery, landed, quarantined)
+        return landed, quarantined
+
+    def _by_file(self, table: str, rows: str) -> dict[tuple[str, str], int]:
+        counted = self.con.execute(f"select source_file, count(*) from {rows} group by all").fetchall()
+        return {(table, name): int(count) for name, count in counted}
+
+    def _count_spread_rows(
+        self,
+        table: str,
+        view: str,
+        landed: dict[tuple[str, str], int],
+        quarantined: dict[tuple[str, str], int],
+    ) -> None:
+        """Add rows of which the content is in several rows of `table`: landed if one of those is."""
+        place = "spread.head_file = rows.source_file and spread.head_row = rows.source_row"
+        target = _read(self.folder / f"{table}.parquet")
+        for counts, kind, rows in (
+            (landed, "semi", target),
+            (quarantined, "anti", target),
+        ):
+            for name, count in self.con.execute(
+                f"""select spread.source_file, count(*) from {sql_name(view)} as spread
+                    {kind} join {rows} as rows on {place} group by all"""
+            ).fetchall():
+                counts[table, name] = counts.get((table, name), 0) + int(count)
+
     def _count_joined_rows(
         self,
         delivery: Delivery,
@@ -144,7 +180,9 @@ class BatchWriter:
         quarantined: dict[tuple[str, str], int],
     ) -> None:
         """Add rows that are part of another row to `landed` or `quarantined`, whichever that row is in."""
-        for table in dict.fromkeys(delivery.accounting.values()):
+        for table in dict.fromkeys(
+            table for source in delivery.files for table in delivery.accounting_tables(source.name)
+        ):
             for counts, rows in (
                 (landed, _read(self.folder / f"{table}.parquet")),
                 (quarantined, f"(select * from {QUARANTINE} where table_name = '{table}')"),
@@ -155,13 +193,13 @@ class BatchWriter:
                     semi join {rows} as heads
                         on joined.head_file = heads.source_file and joined.head_row = heads.source_row
                     group by all""").fetchall():
-                    if delivery.accounting.get(name) == table:
+                    if table in delivery.accounting_tables(name):
                         counts[table, name] = counts.get((table, name), 0) + count
 
     def write_quarantine(self, delivery: Delivery) -> None:
         """Write `quarantine.parquet` (empty where every row landed) and count its reasons by table."""
         self._export(
-            f"""select {self._batch()}, * from {QUARANTINE}
+            f"""select {self._batch()}, * exclude (is_source_row) from {QUARANTINE}
                 order by table_name, source_file, source_row, column_name, reason, source_text""",
             self.folder / "quarantine.parquet",
         )
@@ -196,7 +234,7 @@ class BatchWriter:
             select '{contract.table}', source_file, source_row,
                    case reason when 'parent_missing' then '{first}' else '{contract.key[-1]}' end,
                    reason, reason || ', expected ' || case reason {expected} end,
-                   json_object({content})::varchar
+                   json_object({content})::varchar, false
             from {rows} inner join set_aside using (file_row_number)""")
         smaller = target.with_suffix(".rewritten")
         self._copy(
@@ -207,18 +245,24 @@ class BatchWriter:
         smaller.replace(target)
 
     def _add_unreadable_lines(self, delivery: Delivery) -> None:
-        for name, table in delivery.accounting.items():
-            lines = self._value(f"select count(*) from {REJECTS} where source_file = {sql_text(name)}")
-            if not lines:
-                continue
-            self.con.execute(f"""
-                insert into {QUARANTINE}
-                select '{table}', source_file, source_row, null, reason,
-                       reason || ', expected ' || detail, source_text
-                from {REJECTS} where source_file = {sql_text(name)}""")
-            counts = self.counts[table]
-            counts["rows_in"] += lines
-            counts["rows_quarantined"] += lines
+        """Add what the reader set aside itself: lines without columns, and rows with a reason of its own."""
+        for source in delivery.files:
+            self.con.execute(
+                f"""insert into {SET_ASIDE}
+                    select ?, source_file, source_row, null, reason, detail, source_text
+                    from {REJECTS} where source_file = ?""",
+                [delivery.accounting_tables(source.name)[0], source.name],
+            )
+        self.con.execute(f"""
+            insert into {QUARANTINE}
+            select table_name, source_file, source_row, column_name, reason,
+                   concat_ws(': ', column_name, reason) || ', expected ' || expected, source_text, true
+            from {SET_ASIDE}""")
+        for table, rows in self.con.execute(
+            f"select table_name, count(*) from {SET_ASIDE} group by all"
+        ).fetchall():
+            self.counts[table]["rows_in"] += int(rows)
+            self.counts[table]["rows_quarantined"] += int(rows)
 
     def _copy(self, contract: Contract, select: str, target: Path) -> int:
         columns = ", ".join(sql_name(column.name) for column in contract.columns)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.extracts.delivery import ORIGIN, SourceFile, UnreadableExtract, sql_name, sql_text
+from pipelines.extracts.delivery import ORIGIN, SET_ASIDE, SourceFile, UnreadableExtract, sql_name, sql_text
 from pipelines.extracts.plain_text import PlainCopy, Survey, plain_copy, survey
 
 REJECTS = "unreadable_lines"
@@ -75,10 +75,14 @@ def open_delimited(
 
 
 def prepare_rejects(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the empty table `unreadable_lines` unless it is there."""
+    """Make the empty tables `unreadable_lines` and `rows_set_aside` unless they are there."""
     con.execute(f"""
         create table if not exists {REJECTS} (
             source_file varchar, source_row bigint, reason varchar, detail varchar, source_text varchar)""")
+    con.execute(f"""
+        create table if not exists {SET_ASIDE} (
+            table_name varchar, source_file varchar, source_row bigint, column_name varchar, reason varchar,
+            expected varchar, source_text varchar)""")
 
 
 def _header(found: Survey, label: str, delimiter: str, required: Sequence[str]) -> list[str]:

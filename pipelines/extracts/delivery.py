@@ -8,6 +8,9 @@ from pathlib import Path
 
 # Where a row came from; a source's own columns of these names are not read.
 ORIGIN = ("source_file", "source_row")
+# Rows that the reader itself sets aside: table_name, source_file, source_row, column_name, reason, expected,
+# source_text. (Lines without columns, which belong to no table, go to `unreadable_lines`.)
+SET_ASIDE = "rows_set_aside"
 
 
 class UnreadableExtract(Exception):
@@ -48,6 +51,7 @@ class SourceFile:
 
     `rows_in` counts every data row of the file, `rows_rejected` those of them that could not be split into
     columns (their lines, numbers and reasons are in the table `unreadable_lines` on the connection).
+    `passed_over` counts, by reason, what stands in the file beside them and belongs to no contract table.
     """
 
     path: Path
@@ -58,6 +62,7 @@ class SourceFile:
     columns: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
     missing_columns: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,26 @@ class Delivery:
 
     `tables`: contract table -> view with contract columns (VARCHAR or already typed; a nullable column may be
     absent), `source_file` and `source_row`. `accounting`: source file name -> the contract table that holds
-    exactly one row for each of the file's readable rows. `joined_rows`: view of the rows for which that is not
-    so, because their content is in another row of that table (source_file, source_row and that one's head_file,
-    head_row); they share its fate. `ignored`: file name -> why it was not read. `notes`: what a person who
-    looks after deliveries should know, one line each, never a value of a row.
+    exactly one row for each of the file's readable rows, or the tables that do so together. `joined_rows`: view
+    of the rows for which that is not so, because their content is in another row of that table (source_file,
+    source_row and that one's head_file, head_row); they share its fate. `spread_rows`: table -> view of the
+    rows whose content is in any number of its rows (source_file, head_file, head_row): landed if a row of that
+    place is. `ignored`: file name -> why it was not read. `notes`: what a person who looks after deliveries
+    should know, one line each, never a value of a row.
     """
 
     tables: Mapping[str, str]
     files: Sequence[SourceFile]
-    accounting: Mapping[str, str]
+    accounting: Mapping[str, str | Sequence[str]]
     joined_rows: str | None = None
+    spread_rows: Mapping[str, str] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+
+    def accounting_tables(self, name: str) -> tuple[str, ...]:
+        """The tables that account for the file called `name`."""
+        tables = self.accounting[name]
+        return (tables,) if isinstance(tables, str) else tuple(tables)
 
 
 def sql_text(value: str) -> str:

@@ -110,6 +110,8 @@ def _land(
         sizes = {name: (folder / name).stat().st_size for name in checksums}
         with contextlib.closing(_connect(settings, scratch)) as con:
             writer = BatchWriter(con, incoming, batch_id, received, module.NAME)
+            # For sources that do not say on which day they describe what they describe.
+            con.execute(f"set variable received_date = date '{received}'")
             delivery = _guarded(lambda: module.read(con, folder), "reading", module.NAME)
             for table in load_contracts():
                 _guarded(lambda table=table: writer.write(table, delivery), "validating", table)
@@ -164,6 +166,7 @@ def _manifest(
                 "encoding": source.encoding,
                 "unknown_columns": list(source.unknown_columns),
                 "missing_columns": list(source.missing_columns),
+                "passed_over": dict(source.passed_over),
             }
             | writer.file_counts[source.name]
             for source in delivery.files
