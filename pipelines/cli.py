@@ -63,6 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--error-scale", type=float, help="multiplies the rates of planted billing errors")
     simulate.add_argument("--error-rate", type=float, help="share of CCM dollars to put at fault, about")
     simulate.add_argument("--format", choices=("practice",), default="practice")
+    simulate.add_argument(
+        "--deliveries", choices=("single", "monthly"), default="single", help="one folder, or one a month"
+    )
     simulate.add_argument("--twin", action="store_true", help="the same draws without CCM's effect")
     simulate.add_argument("--parameters", type=Path, help="parameter file instead of the built-in one")
     simulate.add_argument("--out", type=Path, required=True)
@@ -164,6 +167,7 @@ def do_simulate(chosen: argparse.Namespace) -> int:
             last_month=chosen.last_month,
             error_scale=chosen.error_scale,
             error_rate=chosen.error_rate,
+            deliveries=chosen.deliveries,
         )
     except ValueError as problem:
         raise Usage(str(problem)) from None

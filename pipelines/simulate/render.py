@@ -5,6 +5,7 @@ Columns that end in `_usd` hold whole cents here; `writing` turns them into exac
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import polars as pl
 from pipelines.simulate.book import CCM_VISIT, CLAIM_TYPES, KEY_KIND, NCH_TYPES, PRIMARY_VISIT, WELLNESS, text
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import NO_DAY, People
-from pipelines.simulate.world import World
+from pipelines.simulate.world import Ints, World
 
 FORMER = 500_000_000
 OFFICE_VISITS = ["M1A", "M1B"]
@@ -32,6 +33,18 @@ def person_id(people: People, person: pl.Series, day: pl.Series) -> pl.Series:
 def current_id(people: People, person: pl.Series | np.ndarray) -> pl.Series:
     number = pl.Series(people.number).gather(pl.Series(person))
     return pl.select(pl.lit("S") + number.cast(pl.String).str.zfill(9)).to_series()
+
+
+def identifiers(people: People) -> pl.DataFrame:
+    """Every identifier ever delivered with the current one: delivered_id, beneficiary_id."""
+    everyone = np.arange(people.size)
+    now = pl.DataFrame(
+        {"delivered_id": current_id(people, everyone), "beneficiary_id": current_id(people, everyone)}
+    )
+    changed = np.flatnonzero(people.identifier_day > 0)
+    before = person_id(people, pl.Series(changed), pl.Series(np.zeros(len(changed), dtype=np.int64)))
+    former = pl.DataFrame({"delivered_id": before, "beneficiary_id": current_id(people, changed)})
+    return pl.concat([now, former])
 
 
 def claim_id(key: pl.Expr) -> pl.Expr:
@@ -70,7 +83,9 @@ def claim_tables(
         nch_claim_type_code=text(NCH_TYPES, claims["type"].to_numpy()),
     )
     facility = pl.col("ccn") > 0
+    stamp = [name for name in claims.columns if name == "delivered"]  # monthly deliveries only
     headers = claims.select(
+        *stamp,
         claim_id=claim_id(pl.col("key")),
         claim_version="version",
         claim_group_id=pl.lit("G") + (pl.col("key") % 10**15).cast(pl.String).str.zfill(15),
@@ -102,8 +117,11 @@ def claim_tables(
     )
     professional = pl.col("type").is_in([CLAIM_TYPES.index("carrier"), CLAIM_TYPES.index("dme")])
     denied = pl.col("claim_denied")
-    together = pl.len().over("key", "version") > 1  # a visit with something else on the same claim
+    together = (
+        pl.col("line").max().over("key", "version") > 1
+    )  # a visit with something else on the same claim
     details = lines.select(
+        *stamp,
         claim_id=claim_id(pl.col("key")),
         claim_version="version",
         line_number="line",
@@ -129,6 +147,7 @@ def claim_tables(
         betos_code=pl.when(professional).then(pl.col("betos")),
     )
     diagnoses = slots.select(
+        *stamp,
         claim_id=claim_id(pl.col("key")),
         claim_version="version",
         line_number="line",
@@ -166,25 +185,41 @@ def encounters(world: World, people: People, claims: pl.DataFrame) -> pl.DataFra
     )
 
 
-def person_tables(parameters: dict[str, Any], calendar: Calendar, people: People) -> dict[str, pl.DataFrame]:
-    """beneficiaries (one row a year), beneficiary_xref and enrollment_months."""
-    month_year = calendar.year_of(calendar.starts[:-1])
-    years = np.unique(month_year)
-    entry_year = month_year[people.entry]
-    death_year = np.where(
-        people.death_day < NO_DAY, calendar.year_of(np.minimum(people.death_day, 10**5)), 9999
-    )
-    person, at = np.nonzero((years >= entry_year[:, None]) & (years <= death_year[:, None]))
-    year = years[at]
-    reference = np.array([f"{y}-12-31" for y in years], dtype="datetime64[D]").astype(np.int64)[at]
+@dataclass(frozen=True)
+class Descriptions:
+    """Rows of `beneficiaries` with the person and the day (since 1970-01-01) that each describes."""
+
+    table: pl.DataFrame
+    person: Ints
+    reference: Ints
+
+
+def describe(
+    parameters: dict[str, Any],
+    calendar: Calendar,
+    people: People,
+    person: Ints | None = None,
+    reference: Ints | None = None,
+) -> Descriptions:
+    """Descriptions of `person` as of `reference`; without them, of everybody at the end of each year."""
+    if person is None or reference is None:
+        month_year = calendar.year_of(calendar.starts[:-1])
+        years = np.unique(month_year)
+        entry_year = month_year[people.entry]
+        final_year = np.where(
+            people.death_day < NO_DAY, calendar.year_of(np.minimum(people.death_day, 10**5)), 9999
+        )
+        person, at = np.nonzero((years >= entry_year[:, None]) & (years <= final_year[:, None]))
+        ends = np.array([f"{y}-12-31" for y in years], dtype="datetime64[D]").astype(np.int64)
+        reference = ends[at]
     moved = people.move_day[person] <= reference
     zips = [z for place in parameters["geography"] for z in place["zips"][:2]]
     zip_index = people.place[person] * 2 + np.where(moved, people.zip_later[person], people.zip_first[person])
-    died = np.where(death_year[person] == year, people.death_day[person], -1)
+    died = np.where(people.death_day[person] <= reference, people.death_day[person], -1)
     states = [place["state"] for place in parameters["geography"]]
     counties = [place["county_fips"] for place in parameters["geography"]]
     frame = pl.DataFrame({"person": person, "reference": reference})
-    beneficiaries = frame.select(
+    table = frame.select(
         beneficiary_id=person_id(people, frame["person"], frame["reference"]),
         reference_date=date(pl.col("reference")),
         birth_date=pl.Series(people.birth[person]).cast(pl.Int32).cast(pl.Date),
@@ -198,6 +233,12 @@ def person_tables(parameters: dict[str, Any], calendar: Calendar, people: People
         original_entitlement_code=pl.Series(people.entitlement[person]).cast(pl.String),
         has_esrd=pl.Series(people.esrd[person]),
     )
+    return Descriptions(table, person, reference)
+
+
+def person_tables(parameters: dict[str, Any], calendar: Calendar, people: People) -> dict[str, pl.DataFrame]:
+    """beneficiaries (one row a year), beneficiary_xref and enrollment_months."""
+    beneficiaries = describe(parameters, calendar, people).table
 
     changed = np.flatnonzero(people.identifier_day > 0)
     before = pl.Series(np.zeros(len(changed), dtype=np.int64))

@@ -28,18 +28,28 @@ from pipelines.simulate import (
 )
 from pipelines.simulate.bills import DENIED, bill_lines
 from pipelines.simulate.book import CCM_BILL, NONE, SETTINGS, ClaimBook, claim_key, order_within
+from pipelines.simulate.deliveries import (
+    MonthlyFolders,
+    Restatements,
+    month_ends,
+    sent_every_january,
+    stamp_claims,
+    stamp_people,
+)
 from pipelines.simulate.diagnoses import build_diagnoses
 from pipelines.simulate.events import apply_effect, build_events
 from pipelines.simulate.parameters import Calendar, calendar, digest, load, with_options
 from pipelines.simulate.payment import add_amounts
 from pipelines.simulate.people import People, build_people
 from pipelines.simulate.programme import Episodes, Months
+from pipelines.simulate.record_deliveries import stamp_records
 from pipelines.simulate.truth_schemas import SCHEMAS
 from pipelines.simulate.world import World, build_world
-from pipelines.simulate.writing import TableFile, contract_schemas
+from pipelines.simulate.writing import OneFolder, TableFile, contract_schemas
 
 FORMATS = ["practice"]
 FILES = ["parquet", "csv"]
+DELIVERIES = ["single", "monthly"]
 
 
 def simulate(
@@ -55,12 +65,14 @@ def simulate(
     last_month: date | None = None,
     error_scale: float | None = None,
     error_rate: float | None = None,
+    deliveries: str = "single",
 ) -> dict[str, Any]:
     """Write a synthetic Medicare population of `people` persons over `months` months into `out`.
 
     `out/extracts/` gets one file a contract table (`files`: parquet or csv), `out/truth/` what was planted
     and `truth.json`; both folders are replaced. The same arguments and parameter file give the same bytes.
-    `twin` makes the same draws without the effect of CCM. `last_month` (any day of it) ends the window elsewhere than
+    `twin` makes the same draws without the effect of CCM. `deliveries` "monthly" writes one folder a month of what was
+    known then. `last_month` (any day of it) ends the window elsewhere than
     the parameter file says; `error_scale` multiplies its error rates, `error_rate` sets them so that about this share
     of CCM dollars is paid in error as OIG audits it. Returns the content of `truth.json`.
     ValueError: an argument or parameter that cannot be used.
@@ -69,6 +81,8 @@ def simulate(
         raise ValueError(f"format {format!r} cannot be simulated; formats: {', '.join(FORMATS)}")
     if files not in FILES:
         raise ValueError(f"files {files!r} cannot be written; kinds: {', '.join(FILES)}")
+    if deliveries not in DELIVERIES:
+        raise ValueError(f"deliveries {deliveries!r} are unknown; kinds: {', '.join(DELIVERIES)}")
     if people < 1 or people > 50_000_000:
         raise ValueError("people must be between 1 and 50,000,000")
     if months < 1:
@@ -76,32 +90,37 @@ def simulate(
     if seed < 0:
         raise ValueError("seed must not be negative")
     settings = with_options(load(parameters), last_month, error_scale, error_rate)
-    months_covered = calendar(settings, months)
-    world = build_world(settings, people, seed, months_covered)
+    covered = calendar(settings, months)
+    world = build_world(settings, people, seed, covered)
     extracts, truths = Path(out) / "extracts", Path(out) / "truth"
     for folder in (extracts, truths):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     counts: Counter[str] = Counter()
-    schemas = contract_schemas()
-    tables = {name: TableFile(extracts / f"{name}.{files}", schema) for name, schema in schemas.items()}
+    schemas, monthly = contract_schemas(), deliveries == "monthly"
+    tables: OneFolder | MonthlyFolders
+    if monthly:
+        tables = MonthlyFolders(extracts, schemas, files, month_ends(covered))
+    else:
+        tables = OneFolder(extracts, schemas, files, covered.extract_day)
     known = {name: TableFile(truths / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
     try:
         for name, frame in render_world.world_tables(settings, world).items():
-            tables[name].write(frame)
+            tables.write(name, sent_every_january(frame, covered) if monthly else frame)
         size = int(settings["window"]["chunk_people"])
         for chunk, first in enumerate(range(0, people, size)):
             made, facts = make_chunk(
-                settings, months_covered, world, seed, chunk, first, min(size, people - first), twin
+                settings, covered, world, seed, chunk, first, min(size, people - first), twin, monthly
             )
             for name, frame in made.items():
-                tables[name].write(frame)
+                tables.write(name, frame)
             for name, frame in facts.items():
                 known[name].write(frame)
             counts.update(_counted(facts))
     finally:
-        for file in (*tables.values(), *known.values()):
-            file.__exit__(None, None, None)
+        tables.close()
+        for file in known.values():
+            file.close()
     record = {
         "people": people,
         "months": months,
@@ -109,13 +128,14 @@ def simulate(
         "format": format,
         "twin": twin,
         "parameters_sha256": digest(settings),
-        "first_claim_month": str(np.datetime64(int(months_covered.starts[0]), "D"))[:7],
-        "first_window_month": str(np.datetime64(int(months_covered.starts[months_covered.history]), "D"))[:7],
-        "last_window_month": str(np.datetime64(int(months_covered.starts[-2]), "D"))[:7],
-        "extract_date": str(np.datetime64(months_covered.extract_day, "D")),
+        "first_claim_month": str(np.datetime64(int(covered.starts[0]), "D"))[:7],
+        "first_window_month": str(np.datetime64(int(covered.starts[covered.history]), "D"))[:7],
+        "last_window_month": str(np.datetime64(int(covered.starts[-2]), "D"))[:7],
+        "extract_date": str(np.datetime64(covered.extract_day, "D")),
         "planted_effect": settings["ccm"]["effect"],
         "planted_odds_ratios": settings["ccm"]["odds_ratios"],
-        "rows": {name: file.rows for name, file in tables.items()},
+        "rows": tables.rows,
+        "deliveries": tables.described,
         "truth_rows": {name: file.rows for name, file in known.items()},
         "planted_errors": {k[6:]: v for k, v in sorted(counts.items()) if k.startswith("error ")},
         "planted_faults": {k[6:]: v for k, v in sorted(counts.items()) if k.startswith("fault ")},
@@ -140,6 +160,7 @@ def make_chunk(
     first: int,
     size: int,
     twin: bool,
+    monthly: bool = False,
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
     """Contract tables and truth tables of one chunk; depends on nothing but its arguments."""
     people = build_people(settings, months, world, seed, chunk, first, size)
@@ -174,13 +195,23 @@ def make_chunk(
     time = records.build_time(settings, months, world, people, events, episodes, served, seed, chunk)
     codes = lines.filter(pl.col("line") == 1).select("key", "code")
     met = claims.join(codes, on="key", how="left", maintain_order="left")
+    notes = Restatements(int(month_ends(months)[0]))
     tables = render.person_tables(settings, months, people)
     tables["encounters"] = render.encounters(world, people, met)
     tables |= render.record_tables(world, people, consents, plans, time)
     claims, lines, slots = statements.state(settings, months, claims, lines, slots, seed, chunk)
+    if monthly:
+        claims, lines, slots = stamp_claims(
+            settings, months, people, claims, lines, slots, notes, seed, chunk
+        )
     tables |= render.claim_tables(world, people, claims, lines, slots)
+    if monthly:
+        tables |= stamp_people(settings, months, people, tables, notes, seed, chunk)
+        current = render.identifiers(people)
+        tables |= stamp_records(settings, months, tables, current, notes, seed, chunk)
     planted = faults.plant_faults(settings, tables, seed, chunk)
     facts["planted_faults"] = planted.faults
+    facts["restatements"] = notes.frame()
     return planted.tables, facts
 
 

@@ -99,6 +99,16 @@ SCHEMAS: dict[str, pa.Schema] = {
     "prevented_events": pa.schema(
         [("beneficiary_id", pa.string()), ("service_month", pa.date32()), ("kind", pa.string())]
     ),
+    "restatements": pa.schema(
+        [
+            ("table_name", pa.string()),
+            ("kind", pa.string()),
+            ("row_key", pa.string()),
+            ("beneficiary_id", pa.string()),
+            ("service_month", pa.date32()),
+            ("received_date", pa.date32()),
+        ]
+    ),
     "planted_faults": pa.schema(
         [
             ("table_name", pa.string()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -93,10 +93,33 @@ class TableFile:
         self.rows += len(frame)
         self._writer.write(to_arrow(frame, self.schema))
 
-    def __enter__(self) -> TableFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._writer.close()
+
+
+class OneFolder:
+    """One file a contract table, all in one folder."""
+
+    def __init__(self, folder: Path, schemas: dict[str, pa.Schema], files: str, received: int) -> None:
+        self._files = {
+            name: TableFile(folder / f"{name}.{files}", schema) for name, schema in schemas.items()
+        }
+        self._received = received
+
+    def write(self, table: str, frame: pl.DataFrame) -> None:
+        self._files[table].write(frame)
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each table."""
+        return {name: file.rows for name, file in self._files.items()}
+
+    @property
+    def described(self) -> list[dict[str, Any]]:
+        """Folder, day received and rows of the one delivery."""
+        received = str(np.datetime64(self._received, "D"))
+        return [{"folder": "extracts", "received": received, "rows": self.rows}]
