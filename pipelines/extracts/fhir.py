@@ -155,11 +155,19 @@ def _set_aside(con: duckdb.DuckDBPyConnection, usual: dict[str, str]) -> None:
 def _identifiers() -> str:
     """Select of Medicare numbers as former identifiers of the person, whom FHIR calls by another."""
     return f"""
-        select number as previous_beneficiary_id, beneficiary_id as current_beneficiary_id,
-               min(source_file) as source_file, arg_min(source_row, source_file) as source_row
-        from (select * from ({fhir_people.identifiers()}) union all select * from ({fhir_claims.identifiers()}))
-        where number is not null and number <> beneficiary_id
-        group by number, beneficiary_id"""
+        select number as previous_beneficiary_id, beneficiary_id as current_beneficiary_id, effective_date,
+               obsolete_date, place.file as source_file, place."row" as source_row
+        from (
+            select number, beneficiary_id, max(effective_date) as effective_date,
+                   max(obsolete_date) as obsolete_date,
+                   min({{'file': source_file, 'row': source_row}}) as place
+            from (
+                select * from ({fhir_people.identifiers()})
+                union all select * from ({fhir_claims.identifiers()})
+            )
+            where number is not null and number <> beneficiary_id
+            group by number, beneficiary_id
+        )"""
 
 
 def _passed_over(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:

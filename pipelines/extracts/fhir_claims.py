@@ -42,6 +42,7 @@ DIAGNOSIS_ROLES = {
     "externalcauseofinjury": "external",
     "external": "external",
     "patientreasonforvisit": "reason",
+    "line": "line",  # listed only for lines to point to
 }
 IS_DRUG_EVENT = "coalesce(list_contains(list_transform(type.coding, lambda c: c.code), 'PDE'), false)"
 
@@ -138,7 +139,8 @@ def claims() -> str:
                {padded(ccn, 6)} as facility_ccn,
                {unmasked(npi)} as billing_npi, {organization_number("tax")} as billing_tin,
                case when status in ('cancelled', 'entered-in-error') then 'cancellation'
-                    when status = 'active' and claim_version > 1 then 'replacement'
+                    when status = 'active' and (claim_version > 1 or {prior} is not null)
+                        then 'replacement'
                     when status = 'active' then 'original' else status end as action,
                {prior}.reference.value as adjusted_claim_id,
                case when status = 'active' then 'true' end as is_final_action,
@@ -251,7 +253,7 @@ def diagnoses() -> str:
                               as first_principal
                 from (
                     select claim_id, claim_version, source_file, source_row,
-                           list_filter({stated}, lambda d: d.code is not null) as stated
+                           list_filter({stated}, lambda d: d.code is not null and d.role <> 'line') as stated
                     from fhir_statements
                 )
             )
@@ -283,4 +285,7 @@ def identifiers() -> str:
     number = (
         "list_filter(extension, lambda e: e.valueIdentifier.system like '%/us-mbi')[1].valueIdentifier.value"
     )
-    return f"select beneficiary_id, {number} as number, source_file, source_row from fhir_eobs"
+    return f"""
+        select beneficiary_id, {number} as number, null as effective_date, null as obsolete_date,
+               source_file, source_row
+        from fhir_eobs"""

@@ -28,8 +28,7 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
                    {extension("extension", "rti_race_cd")} as rti_race,
                    {extension("extension", "race")} as race,
                    address[1].state as state, address[1].district as county, address[1].postalCode as zip,
-                   list_transform(
-                       list_filter(identifier, lambda i: i.system like '%/us-mbi'), lambda i: i.value) as numbers
+                   list_filter(identifier, lambda i: i.system like '%/us-mbi') as numbers
             from {PARSED} where resource_type = '{PERSON}' and fault is null
         )""")
     con.execute(f"""
@@ -169,5 +168,8 @@ def month_sources() -> str:
 
 def identifiers() -> str:
     """Select of person, Medicare number and place for the people whose record carries the number."""
-    return """
-        select id as beneficiary_id, unnest(numbers) as number, source_file, source_row from fhir_patients"""
+    return f"""
+        select id as beneficiary_id, number.value as number,
+               {day('number.period."start"')} as effective_date, {day('number.period."end"')} as obsolete_date,
+               source_file, source_row
+        from (select id, unnest(numbers) as number, source_file, source_row from fhir_patients)"""

@@ -16,15 +16,14 @@ from pipelines.extracts.delivery import sql_text
 TEXT = "VARCHAR"
 CODING = {"system": TEXT, "code": TEXT}
 CONCEPT = {"coding": [CODING]}
-CURRENCY = [{"url": TEXT, "valueCoding": CODING}]
-IDENTIFIER = {"type": CONCEPT, "system": TEXT, "value": TEXT, "extension": CURRENCY}
+PERIOD = {"start": TEXT, "end": TEXT}
+IDENTIFIER = {"type": CONCEPT, "system": TEXT, "value": TEXT, "period": PERIOD}
 EXTENSION = {
     "url": TEXT,
     "valueCoding": CODING,
     "valueIdentifier": {"system": TEXT, "value": TEXT},
     "valueDate": TEXT,
 }
-PERIOD = {"start": TEXT, "end": TEXT}
 ITEM = {
     "sequence": TEXT,
     "careTeamSequence": [TEXT],

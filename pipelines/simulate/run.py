@@ -25,6 +25,7 @@ from pipelines.simulate import (
     stays,
     truth,
     visits,
+    write_fhir,
 )
 from pipelines.simulate.bills import DENIED, bill_lines
 from pipelines.simulate.book import CCM_BILL, NONE, SETTINGS, ClaimBook, claim_key, order_within
@@ -47,7 +48,7 @@ from pipelines.simulate.truth_schemas import SCHEMAS
 from pipelines.simulate.world import World, build_world
 from pipelines.simulate.writing import OneFolder, TableFile, contract_schemas
 
-FORMATS = ["practice"]
+FORMATS = ["practice", "fhir"]
 FILES = ["parquet", "csv"]
 DELIVERIES = ["single", "monthly"]
 
@@ -83,6 +84,8 @@ def simulate(
         raise ValueError(f"files {files!r} cannot be written; kinds: {', '.join(FILES)}")
     if deliveries not in DELIVERIES:
         raise ValueError(f"deliveries {deliveries!r} are unknown; kinds: {', '.join(DELIVERIES)}")
+    if format != "practice" and files != "parquet":
+        raise ValueError(f"format {format!r} is made from parquet files")
     if people < 1 or people > 50_000_000:
         raise ValueError("people must be between 1 and 50,000,000")
     if months < 1:
@@ -121,6 +124,9 @@ def simulate(
         tables.close()
         for file in known.values():
             file.close()
+    if format == "fhir":
+        for sent in tables.described:
+            write_fhir.rewrite(Path(out) / sent["folder"], received=date.fromisoformat(sent["received"]))
     record = {
         "people": people,
         "months": months,

@@ -197,6 +197,17 @@ def test_the_medicare_number_leads_to_the_person(delivery: Any) -> None:
     assert delivery.rows(batch, "beneficiary_xref", columns) == [("1S00E00AA00", "p1")]
 
 
+def test_a_former_number_keeps_its_dates(delivery: Any) -> None:
+    period = {"start": "2020-01-01", "end": "2023-05-31"}
+    former = {"system": "http://hl7.org/fhir/sid/us-mbi", "value": "1S00E00AA99", "period": period}
+    delivery.write("Patient.ndjson", lines(made(PATIENT, identifier=[*PATIENT["identifier"], former])))
+    columns = "previous_beneficiary_id, current_beneficiary_id, effective_date, obsolete_date"
+    assert delivery.rows(delivery.land(), "beneficiary_xref", columns) == [
+        ("1S00E00AA00", "p1", None, None),
+        ("1S00E00AA99", "p1", datetime.date(2020, 1, 1), datetime.date(2023, 5, 31)),
+    ]
+
+
 def test_monthly_flags_of_all_parts_make_one_row_a_month(delivery: Any) -> None:
     part_c = made(
         COVERAGE,
