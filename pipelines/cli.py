@@ -10,7 +10,9 @@ import sys
 from datetime import date
 from pathlib import Path
 
-FORMATS = ("auto", "practice", "rif", "fhir", "synpuf")
+from pipelines.extracts.detect import FORMATS as READERS
+
+FORMATS = ("auto", *READERS)
 TARGETS = ("duckdb",)
 
 

@@ -109,6 +109,7 @@ def _land(
         scratch.mkdir(mode=0o700)
         sizes = {name: (folder / name).stat().st_size for name in checksums}
         with contextlib.closing(_connect(settings, scratch)) as con:
+            con.execute(f"set variable received_date = date '{received}'")
             writer = BatchWriter(con, incoming, batch_id, received, module.NAME)
             # For sources that do not say on which day they describe what they describe.
             con.execute(f"set variable received_date = date '{received}'")

@@ -169,7 +169,7 @@ def plain_copy(
     with a quote apart and writes it in the plainest form, so that no two parsers can disagree about it.
     """
     copied = PlainCopy()
-    with _text(path, found.encoding) as source, target.open("w", encoding="utf-8", newline="") as sink:
+    with open_text(path, found.encoding) as source, target.open("w", encoding="utf-8", newline="") as sink:
         lines = _Lines(source)
         while (line := lines.take()) is not None:
             copied.lines += 1
@@ -258,7 +258,8 @@ def _bytes(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
-def _text(path: Path, encoding: str) -> IO[str]:
+def open_text(path: Path, encoding: str) -> IO[str]:
+    """The file as text with line feeds at line ends, without a byte-order mark."""
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
     if path.suffix == ".gz":
         return cast("IO[str]", gzip.open(path, "rt", encoding=codec, newline=None))

@@ -2,6 +2,8 @@
 -- 1. Of all statements about a claim the newest wins as a whole (its lines and diagnoses come from the same statement).
 -- 2. A cancellation removes the claim that it states, and the claim named in adjusted_claim_id too.
 -- 3. A replacement removes the claim named in adjusted_claim_id.
+--    Where it names only its own family there (claim feeds), it takes back one claim of that family and person: they are paired
+--    off, equal amounts first, then in order of processing, and what is left over on either side stands.
 -- 4. A claim that the source itself marks as not final is not final.
 -- 5. Of the claims of one family that the source calls final, those of an older delivery give way to those of a newer one:
 --    the source did not repeat the old claim to unmark it.
@@ -48,6 +50,84 @@ adjusted as (
     group by adjusting.adjusted_claim_id
 ),
 
+-- Claims of families that hold a cancellation without a name, and those cancellations, in the order in which they are paired.
+-- Amounts of cancellations may be delivered with either sign.
+families_to_pair as (
+    select distinct
+        current_beneficiary_id,
+        claim_group_id
+    from statements
+    where recency = 1 and action = 'cancellation' and adjusted_claim_id = claim_group_id
+),
+
+to_pair as (
+    select
+        statements.claim_id,
+        statements.current_beneficiary_id,
+        statements.claim_group_id,
+        statements.action = 'cancellation' as is_cancellation,
+        coalesce(abs(statements.paid_usd), 0) as amount_usd,
+        statements.processed_date
+    from statements
+    inner join families_to_pair
+        on
+            statements.current_beneficiary_id = families_to_pair.current_beneficiary_id
+            and statements.claim_group_id = families_to_pair.claim_group_id
+    left join adjusted on statements.claim_id = adjusted.claim_id
+    where
+        statements.recency = 1
+        and adjusted.claim_id is null
+        and coalesce(statements.is_final_action, true)
+        and (statements.action <> 'cancellation' or statements.adjusted_claim_id = statements.claim_group_id)
+),
+
+in_order_of_amount as (
+    select
+        *,
+        row_number() over (
+            partition by current_beneficiary_id, claim_group_id, amount_usd, is_cancellation
+            order by processed_date, claim_id
+        ) as place
+    from to_pair
+),
+
+-- A place in this order is taken on both sides or on one only.
+of_equal_amount as (
+    select
+        *,
+        count(*) over (partition by current_beneficiary_id, claim_group_id, amount_usd, place) = 2 as is_paired
+    from in_order_of_amount
+),
+
+left_over as (
+    select
+        claim_id,
+        current_beneficiary_id,
+        claim_group_id,
+        is_cancellation,
+        row_number() over (
+            partition by current_beneficiary_id, claim_group_id, is_cancellation
+            order by processed_date, claim_id
+        ) as place
+    from of_equal_amount
+    where not is_paired
+),
+
+of_any_amount as (
+    select
+        *,
+        count(*) over (partition by current_beneficiary_id, claim_group_id, place) = 2 as is_paired
+    from left_over
+),
+
+paired as (
+    select claim_id from of_equal_amount
+    where is_paired and not is_cancellation
+    union all
+    select claim_id from of_any_amount
+    where is_paired and not is_cancellation
+),
+
 families as (
     select
         current_beneficiary_id,
@@ -69,13 +149,14 @@ decided as (
             when statements.recency > 1 then 'superseded_statement'
             when statements.action = 'cancellation' then 'cancellation'
             when statements.is_final_action = false then 'source_says_not_final'
-            when adjusted.is_cancelled = 1 then 'cancelled_by_another_claim'
+            when adjusted.is_cancelled = 1 or paired.claim_id is not null then 'cancelled_by_another_claim'
             when adjusted.is_cancelled = 0 then 'replaced_by_another_claim'
             when statements.is_final_action and statements.delivery_order < families.newest_delivery
                 then 'replaced_in_its_family'
         end as not_final_reason
     from statements
     left join adjusted on statements.claim_id = adjusted.claim_id
+    left join paired on statements.claim_id = paired.claim_id
     left join families
         on
             statements.current_beneficiary_id = families.current_beneficiary_id
