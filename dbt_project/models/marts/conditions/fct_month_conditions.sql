@@ -17,10 +17,10 @@ inner join {{ ref('condition_intervals') }} as intervals
     on
         months.beneficiary_id = intervals.beneficiary_id
         and months.definition = intervals.definition
-        and intervals.start_date < months.service_month
-        and intervals.end_date >= months.service_month - 1
+        and months.service_month > intervals.start_date
+        and months.service_month <= intervals.end_date + 1
 left join {{ ref('condition_counting_sets') }} as sets
     on
-        months.definition = sets.definition
-        and months.counting_set = sets.counting_set
+        intervals.definition = sets.definition
         and intervals.condition = sets.condition
+        and months.counting_set = sets.counting_set
