@@ -89,6 +89,13 @@ def make_parser() -> argparse.ArgumentParser:
     rules = command("rules", do_rules, "the rule catalogue, or one rule with its citation, dates and tests")
     rules.add_argument("rule_id", nargs="?", metavar="RULE_ID")
 
+    review = command("review", do_review, "say what became of a finding; the next run carries it")
+    review.add_argument("finding_id", metavar="FINDING_ID")
+    review.add_argument("--state", required=True, choices=("confirmed", "dismissed", "refunded"))
+    review.add_argument("--note", required=True, help="why, in a sentence")
+    review.add_argument("--by", metavar="NAME", help="who decided (default: the login name)")
+    out(review)
+
     worklist = command("worklist", do_worklist, "people who qualify and nobody serves, a practice at a time")
     worklist.add_argument("--practice", metavar="ID", help="one practice (default: all)")
     worklist.add_argument("--top", type=positive, help="the first so many of each practice")
@@ -200,13 +207,14 @@ def do_land(chosen: argparse.Namespace) -> int:
 
 
 def do_explain(chosen: argparse.Namespace) -> int:
+    from pipelines.built import NoWarehouse
     from pipelines.explain import CannotExplain, as_json, story
     from pipelines.explain_text import render
     from pipelines.settings import from_environment
 
     try:
         told = story(from_environment(chosen.out), chosen.beneficiary, chosen.month)
-    except CannotExplain as problem:
+    except (CannotExplain, NoWarehouse) as problem:
         raise Usage(str(problem)) from None
     print(as_json(told) if chosen.json else render(told))
     return 0
@@ -219,6 +227,22 @@ def do_rules(chosen: argparse.Namespace) -> int:
         print(render_rule(find(chosen.rule_id)) if chosen.rule_id else render_list(catalogue()))
     except UnknownRule as problem:
         raise Usage(str(problem)) from None
+    return 0
+
+
+def do_review(chosen: argparse.Namespace) -> int:
+    from pipelines.built import NoWarehouse
+    from pipelines.review import CannotReview, review
+    from pipelines.settings import from_environment
+
+    settings = from_environment(chosen.out)
+    try:
+        made = review(settings, chosen.finding_id, chosen.state, chosen.note, chosen.by)
+    except (CannotReview, NoWarehouse) as problem:
+        raise Usage(str(problem)) from None
+    print(
+        f"review {made.number}: {made.finding_id} is {made.state}, by {made.by} at {made.at:%Y-%m-%d %H:%M} UTC"
+    )
     return 0
 
 

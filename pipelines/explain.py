@@ -15,6 +15,8 @@ from typing import Any
 
 import duckdb
 
+from pipelines.built import open_built
+from pipelines.review import reviews
 from pipelines.settings import Settings
 
 SCHEMA = "ccm-explain/1"
@@ -38,9 +40,9 @@ def story(settings: Settings, given_id: str, month: date) -> Row:
     """Everything the warehouse knows about the month of the person with this identifier, former ones included.
 
     The value holds text, numbers, booleans, None, lists and dicts only; dates are ISO text, dollars numbers with cents.
-    Raises CannotExplain where there is no warehouse, nobody has the identifier, or the month lies outside what was built.
+    Raises CannotExplain where nobody has the identifier or the month lies outside what was built, and NoWarehouse.
     """
-    with open_warehouse(settings) as con:
+    with open_built(settings) as con:
         asked = _find(con, given_id, month)
         told = {
             "schema": SCHEMA,
@@ -60,30 +62,10 @@ def story(settings: Settings, given_id: str, month: date) -> Row:
             "superseded_lines": _many(con, _SUPERSEDED, asked),
             "capture": _one(con, _CAPTURE, asked),
             "rules": _many(con, _RULES, asked),
-            "findings": _many(con, _FINDINGS, asked),
+            "findings": _with_reviews(con, settings, _many(con, _FINDINGS, asked)),
         }
         told["names"] = _names(con, told)
     return told
-
-
-def open_warehouse(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """The warehouse, read-only. Raises CannotExplain where there is none or a run is writing it."""
-    if not settings.warehouse.exists():
-        raise CannotExplain(f"{settings.out} holds no warehouse: run `ccm run` first")
-    try:
-        con = duckdb.connect(str(settings.warehouse), read_only=True)
-    except duckdb.IOException:
-        raise CannotExplain(
-            f"{settings.warehouse} cannot be read now: a run may be writing it; try again later"
-        ) from None
-    try:
-        con.execute("select 1 from flags.findings limit 1")
-    except duckdb.CatalogException:
-        con.close()
-        raise CannotExplain(
-            f"{settings.warehouse} is not complete: the last run did not end; run `ccm run`"
-        ) from None
-    return con
 
 
 def as_json(told: Row) -> str:
@@ -136,6 +118,38 @@ def _person(con: duckdb.DuckDBPyConnection, asked: Asked) -> Row:
         **known,
         "age": age,
     }
+
+
+def _with_reviews(con: duckdb.DuckDBPyConnection, settings: Settings, findings: list[Row]) -> list[Row]:
+    """Findings with their log of reviews; one made since the warehouse was built counts at once."""
+    log = reviews(settings, [row["finding_id"] for row in findings]) if findings else []
+    for row in findings:
+        own = [one for one in log if one.finding_id == row["finding_id"]]
+        if own and own[-1].number > (row["review_number"] or 0):
+            last = own[-1]
+            row |= {
+                "reviewed_as": last.state,
+                "review_number": last.number,
+                "identified_on": None,
+                "return_by": None,
+            }
+            if row["review_state"] != "closed":
+                row["review_state"] = last.state
+            if last.state == "confirmed":
+                day = last.at.date()
+                due = con.execute(_RETURN_BY, {"day": day}).fetchone()
+                row |= {"identified_on": _plain(day), "return_by": _plain(due[0]) if due else None}
+        row["reviews"] = [
+            {
+                "number": one.number,
+                "state": one.state,
+                "note": one.note,
+                "by": one.by,
+                "at": _plain(one.at.replace(microsecond=0)),
+            }
+            for one in own
+        ]
+    return findings
 
 
 def _names(con: duckdb.DuckDBPyConnection, told: Row) -> Row:
@@ -250,6 +264,10 @@ _RULES = """
     where results.beneficiary_id = $id and results.service_month = $month
     order by results.practitioner_npi, results.rule_id"""
 _FINDINGS = f"""
-    select finding_id, rule_id, severity, certainty, practitioner_npi, claim_line_ids, related_claim_line_ids, amount_usd,
-        cost_share_usd, review_state, first_seen_as_of
-    from flags.findings {_OF_MONTH} order by rule_id, finding_id"""
+    select finding_id, rule_id, severity, certainty, practitioner_npi, practice_tin, observed, required, claim_line_ids,
+        related_claim_line_ids, amount_usd, cost_share_usd, citation, review_state, reviewed_as, review_number, identified_on,
+        return_by, first_seen_as_of, last_seen_as_of, reopened_as_of, closed_as_of, closed_reason, closed_observed, continued_by
+    from flags.findings {_OF_MONTH} order by closed_as_of nulls first, rule_id, finding_id"""
+_RETURN_BY = """
+    select cast($day + to_days(days_to_return) as date) from policy.overpayment_deadlines
+    where $day between effective_from and effective_to"""

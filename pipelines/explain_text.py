@@ -210,8 +210,23 @@ def _findings(told: Row) -> Iterator[str]:
         yield from _wrapped(
             "      ",
             f"at risk: {_usd(row['amount_usd'])} Medicare, {_usd(row['cost_share_usd'])} patient;"
-            f" lines {', '.join(row['claim_line_ids'])}; first seen as of {row['first_seen_as_of']}",
+            f" lines {', '.join(row['claim_line_ids'])}; first seen as of {row['first_seen_as_of']}"
+            + (f", back as of {row['reopened_as_of']}" if row["reopened_as_of"] else ""),
         )
+        if row["review_state"] == "closed":
+            yield from _wrapped(
+                "      ",
+                f"closed as of {row['closed_as_of']}: {_words(row['closed_reason'])} ({row['closed_observed']})"
+                + (f"; goes on as {row['continued_by']}" if row["continued_by"] else ""),
+            )
+        for one in row["reviews"]:
+            yield from _wrapped(f"      {one['at'][:16]}  {one['state']} by {one['by']}: ", one["note"])
+        if row["return_by"] and row["review_state"] != "closed":
+            yield from _wrapped(
+                "      ",
+                f"{row['practice_tin'] or 'the practice'} reports and returns by {row['return_by']}, counted from the"
+                " review that confirmed it (information, not advice)",
+            )
 
 
 def _by(told: Row, row: Row) -> str:

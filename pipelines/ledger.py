@@ -1,38 +1,115 @@
-"""What must outlive a rebuild of the warehouse: when each finding was first seen, and what reviewers said of it."""
+"""What must outlive a rebuild of the warehouse: what each run showed, and what reviewers said of it.
+
+Both are folders of small Parquet files under `ledger/`. A file is written whole beside its place and then named, under a lock, so
+that a reader never sees half of one; no file is ever changed. How a finding's state follows from them is decided in dbt.
+"""
 
 from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
 from pipelines.settings import Settings
 
+REVIEWS = "finding_reviews"
+SIGHTINGS = "finding_sightings"
 TABLES = {
-    "findings_seen": "finding_id varchar, first_seen_as_of date",
-    "finding_reviews": "finding_id varchar, review_state varchar, note varchar, reviewed_on date",
+    REVIEWS: """
+        review_number integer, finding_id varchar, review_state varchar, note varchar, reviewed_by varchar,
+        reviewed_at timestamp""",
+    SIGHTINGS: """
+        kind varchar, as_of date, run_number integer, through_month date, policy_version varchar, rules_version varchar,
+        finding_id varchar, rule_id varchar, severity varchar, certainty varchar, subject_id varchar,
+        beneficiary_id varchar, service_month date, practitioner_npi varchar, practice_tin varchar, observed varchar,
+        required varchar, claim_line_ids varchar[], related_claim_line_ids varchar[], amount_usd decimal(14, 2),
+        cost_share_usd decimal(14, 2), citation varchar, evidence_facts varchar, claims_facts varchar,
+        record_facts varchar, coverage_facts varchar, history_facts varchar, closed_reason varchar,
+        closed_observed varchar""",
 }
+EMPTY = "000000.parquet"
+
+# What a run showed, as rows of TABLES[SIGHTINGS] without run_number.
+_SHOWN = """
+    select
+        'run' as kind, run.*
+    from flags.ledger_run as run
+    union all by name
+    select
+        'shown' as kind, run.*, findings.* exclude (
+            review_state, reviewed_as, review_number, reviewed_at, reviewed_by, review_note, identified_on, return_by,
+            first_seen_as_of, last_seen_as_of, reopened_as_of, closed_as_of, closed_reason, closed_observed, continued_by
+        ), facts.* exclude (finding_id)
+    from flags.findings as findings
+    inner join flags.ledger_facts as facts on findings.finding_id = facts.finding_id
+    cross join flags.ledger_run as run
+    where findings.review_state <> 'closed'
+    union all by name
+    select
+        'closed' as kind, run.*, findings.finding_id, findings.closed_reason, findings.closed_observed
+    from flags.findings as findings
+    inner join flags.ledger_run as run on findings.closed_as_of = run.as_of
+    where findings.review_state = 'closed'
+"""
 
 
 def prepare(settings: Settings) -> None:
-    """Make the ledger's files, empty, where they are missing."""
-    settings.ledger.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with duckdb.connect() as con:
-        for name, columns in TABLES.items():
-            path = settings.ledger / f"{name}.parquet"
-            if not path.exists():
-                con.execute(f"create or replace table empty_ledger ({columns})")
-                con.execute(f"copy empty_ledger to '{path}' (format parquet)")
-                path.chmod(0o600)
+    """Make the ledger's folders, each with a file without rows, where they are missing."""
+    for name, columns in TABLES.items():
+        folder = settings.ledger / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (folder / EMPTY).exists():
+            with locked(settings), duckdb.connect() as con:
+                con.execute(f"create table empty_ledger ({columns})")
+                place(con, "from empty_ledger", folder / EMPTY)
 
 
-def remember_findings(settings: Settings) -> None:
-    """Add this run's findings with the as_of they were first seen at; the earliest date wins whatever the order of runs."""
-    path, fresh = settings.ledger / "findings_seen.parquet", settings.ledger / "findings_seen.incoming"
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        con.execute(
-            f"copy (select finding_id, min(first_seen_as_of) as first_seen_as_of from ("
-            f"  select finding_id, first_seen_as_of from read_parquet('{path}')"
-            f"  union all select finding_id, first_seen_as_of from flags.findings)"
-            f" group by finding_id order by finding_id) to '{fresh}' (format parquet)"
+def remember_findings(settings: Settings) -> Path | None:
+    """Add what this run showed; returns the new file, or None where the newest run as of the same day showed the same."""
+    prepare(settings)
+    folder = settings.ledger / SIGHTINGS
+    with locked(settings), duckdb.connect() as con:
+        con.execute(f"attach '{settings.warehouse}' as warehouse (read_only)")
+        con.execute("use warehouse")
+        row = con.execute("select as_of from flags.ledger_run").fetchone()
+        if row is None:
+            raise ValueError("flags.ledger_run holds no run")
+        as_of = row[0]
+        con.execute(f"create temp table sightings ({TABLES[SIGHTINGS]})")
+        con.execute(f"insert into sightings by name {_SHOWN}")
+        before = sorted(folder.glob(f"{as_of}.*.parquet"))
+        if before:
+            con.execute(f"create temp view earlier as from read_parquet('{before[-1]}')")
+            rows = "select * exclude (run_number) from"
+            (different,) = con.execute(
+                f"select (select count(*) from ({rows} sightings except all {rows} earlier))"
+                f" + (select count(*) from ({rows} earlier except all {rows} sightings))"
+            ).fetchone() or (1,)
+            if not different:
+                return None
+        number = int(before[-1].name.split(".")[1]) + 1 if before else 1
+        path = folder / f"{as_of}.{number:06d}.parquet"
+        place(
+            con, f"select * replace ({number} as run_number) from sightings order by kind, finding_id", path
         )
+    return path
+
+
+def place(con: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:
+    """Write the rows of a query as a new Parquet file at `path`: whole or not at all, readable by its owner only."""
+    fresh = path.with_suffix(".incoming")
+    con.execute(f"copy ({rows}) to '{fresh}' (format parquet, compression zstd)")
     fresh.chmod(0o600)
-    fresh.replace(path)
+    fresh.rename(path)
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """One writer of the ledger at a time; others wait."""
+    settings.ledger.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.ledger / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -227,7 +227,8 @@ def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
         month = f"date '{record['through']}-01'"
         states = f"from marts.capture_months where service_month = {month}"
         findings = con.execute(
-            "select severity, count(*), sum(amount_usd) from flags.findings group by severity order by severity"
+            "select severity, count(*), sum(amount_usd) from flags.findings where review_state <> 'closed'"
+            " group by severity order by severity"
         ).fetchall()
         lines = [
             "",

@@ -14,14 +14,9 @@ from typing import Any
 
 import duckdb
 
+from pipelines import ledger
 from pipelines.extracts.landing import LandedBatch, land
 from pipelines.settings import DBT_PROJECT, REPOSITORY, Settings
-
-# The ledger of an output folder that no run has used before.
-EMPTY_LEDGER = {
-    "finding_reviews": "'' as finding_id, '' as review_state, date '2024-01-01' as reviewed_on",
-    "findings_seen": "'' as finding_id, date '2024-01-01' as first_seen_as_of",
-}
 
 
 @dataclass(frozen=True)
@@ -54,10 +49,7 @@ def build(
     batch = land(delivery, settings, received=received)
     for other in also:
         land(other, settings, received=received)
-    settings.ledger.mkdir(parents=True)
-    with duckdb.connect() as con:
-        for name, columns in EMPTY_LEDGER.items():
-            con.execute(f"copy (select {columns} where false) to '{settings.ledger}/{name}.parquet'")
+    ledger.prepare(settings)
     command = [
         *(sys.executable, "-m", "dbt.cli.main", "build", *options),
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),

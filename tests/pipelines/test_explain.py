@@ -12,8 +12,9 @@ import duckdb
 import jsonschema
 import pytest
 
+from pipelines.built import NoWarehouse
 from pipelines.cli import main
-from pipelines.explain import SCHEMA, CannotExplain, story
+from pipelines.explain import SCHEMA, story
 from pipelines.explain_text import render
 from pipelines.settings import REPOSITORY, Settings
 from tests.dbt_project.named_patients import Patient, patients
@@ -168,7 +169,7 @@ def test_without_a_warehouse_the_way_to_one_is_told(
 def test_a_warehouse_that_a_run_left_incomplete_is_refused(tmp_path: Path) -> None:
     settings = Settings(out=tmp_path)
     duckdb.connect(str(settings.warehouse)).close()
-    with pytest.raises(CannotExplain, match="not complete"):
+    with pytest.raises(NoWarehouse, match="not complete"):
         story(settings, "anna", date(2023, 5, 1))
 
 

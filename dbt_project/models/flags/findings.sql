@@ -1,50 +1,125 @@
--- What failed, under a key that does not change from run to run, with the state that a reviewer gave it.
-with failures as (
-    select
-        *,
-        md5(
-            rule_id || '|' || subject_id || '|' || {{ list_join('evidence_claim_line_ids', '|') }}
-        ) as finding_id
-    from {{ ref('rule_results') }}
-    where status = 'fail'
-),
-
-reviews as (
+-- The ledger: what fails in this run, and what failed in an earlier one and no longer does (closed, with its reason), each with
+-- what reviewers said of it. What a reviewer said outlives the warehouse; the last word counts.
+with reviews as (
     select
         finding_id,
-        max_by(review_state, reviewed_on) as review_state
+        review_state,
+        review_number,
+        note,
+        reviewed_by,
+        reviewed_at
     from {{ source('ledger', 'finding_reviews') }}
-    group by finding_id
+    qualify row_number() over (partition by finding_id order by review_number desc) = 1
 ),
 
-seen as (
+ledger as (
+    select
+        failures.finding_id,
+        failures.rule_id,
+        failures.severity,
+        failures.certainty,
+        failures.subject_id,
+        failures.beneficiary_id,
+        failures.service_month,
+        failures.practitioner_npi,
+        failures.practice_tin,
+        failures.observed,
+        failures.required,
+        failures.claim_line_ids,
+        failures.related_claim_line_ids,
+        failures.amount_usd,
+        failures.cost_share_usd,
+        failures.citation,
+        coalesce(known.first_seen_as_of, run.as_of) as first_seen_as_of,
+        run.as_of as last_seen_as_of,
+        case when known.was_absent then run.as_of else known.reopened_as_of end as reopened_as_of,
+        cast(null as date) as closed_as_of,
+        cast(null as {{ dbt.type_string() }}) as closed_reason,
+        cast(null as {{ dbt.type_string() }}) as closed_observed,
+        cast(null as {{ dbt.type_string() }}) as continued_by
+    from {{ ref('ledger_failures') }} as failures
+    cross join {{ ref('ledger_run') }} as run
+    left join {{ ref('ledger_known') }} as known on failures.finding_id = known.finding_id
+    union all
     select
         finding_id,
-        min(first_seen_as_of) as first_seen_as_of
-    from {{ source('ledger', 'findings_seen') }}
-    group by finding_id
+        rule_id,
+        severity,
+        certainty,
+        subject_id,
+        beneficiary_id,
+        service_month,
+        practitioner_npi,
+        practice_tin,
+        observed,
+        required,
+        claim_line_ids,
+        related_claim_line_ids,
+        amount_usd,
+        cost_share_usd,
+        citation,
+        first_seen_as_of,
+        last_seen_as_of,
+        reopened_as_of,
+        closed_as_of,
+        closed_reason,
+        closed_observed,
+        continued_by
+    from {{ ref('ledger_closings') }}
+),
+
+stated as (
+    select
+        ledger.*,
+        case
+            when ledger.closed_as_of is not null then 'closed'
+            else coalesce(reviews.review_state, 'open')
+        end as review_state,
+        reviews.review_state as reviewed_as,
+        reviews.review_number,
+        reviews.reviewed_at,
+        reviews.reviewed_by,
+        reviews.note as review_note
+    from ledger
+    left join reviews on ledger.finding_id = reviews.finding_id
 )
 
 select
-    failures.finding_id,
-    failures.rule_id,
-    -- facts that are recalled, or edits that hold for one day only, warn whatever the rule's own severity
-    case when failures.is_certain then catalogue.severity else 'warning' end as severity,
-    case when failures.is_certain then catalogue.certainty else 'warning_only' end as certainty,
-    failures.subject_id,
-    failures.beneficiary_id,
-    failures.service_month,
-    failures.practitioner_npi,
-    failures.observed,
-    failures.required,
-    failures.evidence_claim_line_ids as claim_line_ids,
-    failures.related_claim_line_ids,
-    failures.amount_usd,
-    failures.cost_share_usd,
-    catalogue.citation,
-    coalesce(reviews.review_state, 'open') as review_state,
-    coalesce(seen.first_seen_as_of, cast('{{ var("as_of") }}' as date)) as first_seen_as_of
-from failures
-inner join {{ ref('rule_catalogue') }} as catalogue on failures.rule_id = catalogue.rule_id
-left join reviews on failures.finding_id = reviews.finding_id
-left join seen on failures.finding_id = seen.finding_id
+    stated.finding_id,
+    stated.rule_id,
+    stated.severity,
+    stated.certainty,
+    stated.subject_id,
+    stated.beneficiary_id,
+    stated.service_month,
+    stated.practitioner_npi,
+    stated.practice_tin,
+    stated.observed,
+    stated.required,
+    stated.claim_line_ids,
+    stated.related_claim_line_ids,
+    stated.amount_usd,
+    stated.cost_share_usd,
+    stated.citation,
+    stated.review_state,
+    stated.reviewed_as,
+    stated.review_number,
+    stated.reviewed_at,
+    stated.reviewed_by,
+    stated.review_note,
+    -- Information: the day on which an overpayment counts as identified is that of the review that confirmed it.
+    case when stated.reviewed_as = 'confirmed' then cast(stated.reviewed_at as date) end as identified_on,
+    case
+        when stated.reviewed_as = 'confirmed'
+            then cast({{ dbt.dateadd('day', 'deadlines.days_to_return', 'cast(stated.reviewed_at as date)') }} as date)
+    end as return_by,
+    stated.first_seen_as_of,
+    stated.last_seen_as_of,
+    stated.reopened_as_of,
+    stated.closed_as_of,
+    stated.closed_reason,
+    stated.closed_observed,
+    stated.continued_by
+from stated
+left join {{ ref('overpayment_deadlines') }} as deadlines
+    on {{ in_force('deadlines', 'cast(stated.reviewed_at as date)') }}

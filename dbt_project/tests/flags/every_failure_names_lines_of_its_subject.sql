@@ -6,6 +6,7 @@ with named_lines as (
         amount_usd,
         {{ unnest_list('claim_line_ids') }} as claim_line_id
     from {{ ref('findings') }}
+    where review_state != 'closed'
 ),
 
 matched as (
@@ -25,6 +26,9 @@ select findings.finding_id
 from {{ ref('findings') }} as findings
 left join matched on findings.finding_id = matched.finding_id
 where
-    coalesce(matched.lines_named, 0) = 0
-    or matched.lines_named != matched.own_lines
-    or matched.amount_usd > matched.paid_usd + 0.01
+    findings.review_state != 'closed'
+    and (
+        coalesce(matched.lines_named, 0) = 0
+        or matched.lines_named != matched.own_lines
+        or matched.amount_usd > matched.paid_usd + 0.01
+    )

@@ -1,4 +1,4 @@
--- Every failure is a finding and nothing else is; no dollar is lost on the way.
+-- Every failure is a finding and nothing else is, but for those closed; no dollar is lost on the way.
 with failures as (
     select
         count(*) as findings,
@@ -12,6 +12,7 @@ ledger as (
         count(*) as findings,
         coalesce(sum(amount_usd), 0) as amount_usd
     from {{ ref('findings') }}
+    where review_state != 'closed'
 )
 
 select

@@ -17,4 +17,5 @@ inner join {{ ref('rule_results') }} as results
     on findings.rule_id = results.rule_id and findings.subject_id = results.subject_id
 where
     not results.is_certain
+    and findings.review_state != 'closed'
     and (findings.severity not in ('warning', 'information') or findings.certainty != 'warning_only')
