@@ -47,7 +47,11 @@ def make_parser() -> argparse.ArgumentParser:
         made.add_argument("--out", type=Path, help="output folder (default: out)")
 
     run = command("run", do_run, "the whole main job, from extract files to pages")
-    run.add_argument("--extracts", type=Path, help="folder of one delivery (default: a simulated population)")
+    run.add_argument(
+        "--extracts",
+        type=Path,
+        help="folder or zip archive of one delivery (default: a simulated population)",
+    )
     run.add_argument("--format", choices=FORMATS, default="auto", help="format of the delivery")
     run.add_argument(
         "--as-of", type=day, help="read only what was received by then (default: the newest delivery)"
@@ -133,9 +137,9 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def folder(path: Path) -> Path:
-    if not path.is_dir():
-        raise Usage(f"{path} is not a folder")
+def delivery(path: Path) -> Path:
+    if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".zip"):
+        raise Usage(f"{path} is neither a folder nor a zip archive")
     return path
 
 
@@ -147,7 +151,7 @@ def do_run(chosen: argparse.Namespace) -> int:
 
     request = Request(
         settings=from_environment(chosen.out),
-        extracts=folder(chosen.extracts) if chosen.extracts else None,
+        extracts=delivery(chosen.extracts) if chosen.extracts else None,
         format=chosen.format,
         as_of=chosen.as_of,
         through=chosen.through,
@@ -193,7 +197,7 @@ def do_land(chosen: argparse.Namespace) -> int:
 
     settings = from_environment(chosen.out)
     try:
-        batch = land(folder(chosen.extracts), settings, format=chosen.format, received=chosen.received)
+        batch = land(delivery(chosen.extracts), settings, format=chosen.format, received=chosen.received)
     except UnreadableExtract as problem:
         raise Usage(str(problem)) from None
     except LandingError as problem:

@@ -23,7 +23,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.extracts import detect
+from pipelines.extracts import archive, detect
 from pipelines.extracts.batch import BatchWriter, LandingError
 from pipelines.extracts.contract import contract_version, load_contracts
 from pipelines.extracts.delivery import Delivery, UnreadableExtract
@@ -69,29 +69,41 @@ def land(
     format: str = "auto",
     received: datetime.date | None = None,
 ) -> LandedBatch:
-    """Land the delivery in `folder`; the batch that holds it already is returned unchanged.
+    """Land the delivery in `folder`, which may be or hold a zip archive; a batch of it is returned unchanged.
 
     `received` (default: today) is the day the delivery arrived: dates of service after it are refused, and a
     run `as of` an earlier day does not see the batch. Raises `UnreadableExtract` where a file cannot be read
     and `LandingError` where rows would be lost; either way nothing of the delivery is left behind.
     """
-    module = detect.choose(folder, format)
-    files = detect.sources(module, folder)
-    checksums = {str(path.relative_to(folder)): _sha256(path) for path in files}
-    batch_id = _batch_id(module.NAME, checksums)
-    target = settings.landing / batch_id
+    found = archive.archives(folder)
+    # A folder is looked at before anything is made, an archive when it is unpacked.
+    chosen = None if found else _chosen(folder, format)
     try:
         for private in (settings.out, settings.landing, settings.quarantine):
             private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _only_writer(settings.landing):
+        with _only_writer(settings.landing), contextlib.ExitStack() as opened:
             for stale in settings.landing.glob(f"{INCOMING}*"):
                 shutil.rmtree(stale)
+            if chosen is None:
+                beside = settings.landing / f"{INCOMING}unpacked"
+                folder = opened.enter_context(archive.unpacked(folder, found, beside))
+                chosen = _chosen(folder, format)
+            module, checksums = chosen
+            batch_id = _batch_id(module.NAME, checksums)
+            target = settings.landing / batch_id
             already_landed = target.exists()
             if not already_landed:
                 _land(folder, module, settings, batch_id, received or datetime.date.today(), checksums)
     except OSError as fault:
         raise LandingError(f"cannot write under {settings.out} ({fault.strerror})") from None
     return _described(target, already_landed=already_landed)
+
+
+def _chosen(folder: Path, format: str) -> tuple[ModuleType, dict[str, str]]:
+    """The reader for `folder`, and the checksum of each file that it reads."""
+    module = detect.choose(folder, format)
+    files = detect.sources(module, folder)
+    return module, {str(path.relative_to(folder)): _sha256(path) for path in files}
 
 
 def _land(

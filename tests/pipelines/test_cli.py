@@ -48,7 +48,7 @@ def test_one_rule_shows_its_citation_and_what_it_does_not_cover(capsys: pytest.C
     ("arguments", "said"),
     [
         (["rules", "F99"], "F99"),
-        (["run", "--extracts", "no/such/folder"], "no/such/folder is not a folder"),
+        (["run", "--extracts", "no/such/folder"], "no/such/folder is neither a folder nor a zip archive"),
         (["worklist", "--out", "no/such/out"], "run `ccm run` first"),
         (["open", "--out", "no/such/out"], "run `ccm run` first"),
     ],
