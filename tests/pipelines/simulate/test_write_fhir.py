@@ -108,6 +108,8 @@ def test_monthly_deliveries_are_written_one_by_one(tmp_path: Path) -> None:
     rows = 0
     for sent in made["deliveries"]:
         folder = tmp_path / "made" / sent["folder"]
+        if not sent["rows"]:
+            continue  # nothing arrived in that month
         batch = land(folder, settings, received=datetime.date.fromisoformat(sent["received"]))
         assert batch.format == ("fhir" if "claims" in sent["rows"] else "practice")
         rows += batch.counts["claims"]["rows_in"]
