@@ -1,8 +1,9 @@
 {# The few expressions that DuckDB and Spark write differently. Each is named for what it does. #}
 
-{# Aggregate: the distinct non-null values, sorted; null where there is none. #}
+{# Aggregate: the distinct non-null values, sorted; null where there is none. Made distinct once a list is whole: a distinct
+   aggregate keeps a hash table a group, which costs several times as much. #}
 {% macro list_agg_distinct(expression) %}{{ return(adapter.dispatch('list_agg_distinct')(expression)) }}{% endmacro %}
-{% macro default__list_agg_distinct(expression) %}list_sort(list(distinct {{ expression }}) filter (where {{ expression }} is not null)){% endmacro %}
+{% macro default__list_agg_distinct(expression) %}list_sort(list_distinct(list({{ expression }}) filter (where {{ expression }} is not null))){% endmacro %}
 {% macro spark__list_agg_distinct(expression) %}array_sort(collect_set({{ expression }})){% endmacro %}
 
 {# A list of text without elements. #}

@@ -76,16 +76,16 @@ def holds_by_counting(claims: Claims, month_end: dt.date, months: int) -> bool:
 def holds_by_intervals(query: str, claims: Claims, months: int) -> list[bool]:
     with duckdb.connect() as con:
         con.execute(
-            "create table condition_definitions as select 'd' as definition, 'c' as condition, "
+            "create table condition_definitions as select 'd' as definition, 'c' as condition, 1 as condition_key, "
             f"{months} as lookback_months"
         )
         con.execute(
-            "create table fct_condition_evidence (beneficiary_id varchar, definition varchar, condition varchar,"
+            "create table fct_condition_evidence (beneficiary_id varchar, condition_key integer,"
             " evidence_date date, claim_id varchar, is_one_claim_evidence boolean, is_two_claim_evidence boolean)"
         )
         if claims:
             con.executemany(
-                "insert into fct_condition_evidence values ('p', 'd', 'c', ?, ?, ?, ?)",
+                "insert into fct_condition_evidence values ('p', 1, ?, ?, ?, ?)",
                 [
                     (FIRST + dt.timedelta(days=day), f"claim{number}", one, not one)
                     for number, (day, one) in enumerate(claims)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +18,13 @@ LOOKBACKS = {"year": 12, "two_years": 24, "three_years": 36}
 FIRST_DAY = dt.date(2015, 1, 1)
 MONTHS = [dt.date(2015 + n // 12, n % 12 + 1, 1) for n in range(15 * 12)]
 SET_IN_FORCE = [("1900-01-01", "2018-06-30", "old", "all"), ("2018-07-01", "9999-12-31", "new", "long")]
+KEYS = {named: key for key, named in enumerate(itertools.product(("old", "new"), LOOKBACKS), 1)}
 COUNTED = {"all": set(LOOKBACKS), "long": {"two_years", "three_years"}}
 
 COLUMNS = {
     "marts.fct_condition_evidence": {
         "beneficiary_id": "varchar",
-        "definition": "varchar",
-        "condition": "varchar",
+        "condition_key": "integer",
         "evidence_date": "date",
         "claim_id": "varchar",
         "is_one_claim_evidence": "boolean",
@@ -32,6 +33,7 @@ COLUMNS = {
     "policy.condition_definitions": {
         "definition": "varchar",
         "condition": "varchar",
+        "condition_key": "integer",
         "lookback_months": "integer",
     },
     "policy.condition_counting_sets": {
@@ -103,8 +105,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, dict[str, st
         tmp_path_factory.mktemp("compiled"), "condition_intervals", "fct_condition_months"
     )
     bench = Bench(COLUMNS)
-    definitions = [("old", name, months) for name, months in LOOKBACKS.items()]
-    definitions += [("new", name, months) for name, months in LOOKBACKS.items()]
+    definitions = [(*named, key, LOOKBACKS[named[1]]) for named, key in KEYS.items()]
     bench.load("policy.condition_definitions", definitions)
     bench.load(
         "policy.condition_counting_sets",
@@ -121,7 +122,7 @@ def _build(bench: tuple[Bench, dict[str, str]], evidence: list[Evidence]) -> Ben
     database.load(
         "marts.fct_condition_evidence",
         [
-            ("p", definition, row.condition, row.on, f"c{n:03}", row.kind != "two", row.kind != "one")
+            ("p", KEYS[definition, row.condition], row.on, f"c{n:03}", row.kind != "two", row.kind != "one")
             for definition in ("old", "new")
             for n, row in enumerate(evidence)
         ],

@@ -1,5 +1,4 @@
 -- Diagnoses of final-action claims that were not denied as a whole (header denied, or every line denied).
-{{ config(materialized='view') }}
 with payable_claims as (
     select
         claims.claim_id,
