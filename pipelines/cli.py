@@ -192,7 +192,7 @@ def do_simulate(chosen: argparse.Namespace) -> int:
 
 def do_land(chosen: argparse.Namespace) -> int:
     from pipelines.extracts.delivery import UnreadableExtract
-    from pipelines.extracts.landing import LandingError, land, quarantine_advice
+    from pipelines.extracts.landing import LandingError, land, told
     from pipelines.settings import from_environment
 
     settings = from_environment(chosen.out)
@@ -203,9 +203,7 @@ def do_land(chosen: argparse.Namespace) -> int:
     except LandingError as problem:
         print(f"ccm: {problem}", file=sys.stderr)
         return 1
-    state = "was landed before; nothing changed" if batch.already_landed else "landed"
-    print(f"batch {batch.batch_id} {state}")
-    for line in quarantine_advice(settings, batch.batch_id):
+    for line in told(settings, batch):
         print(line)
     return 0
 

@@ -72,6 +72,11 @@ def run(request: Request) -> int:
         result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=quiet)
     if context.unreadable is not None:
         raise context.unreadable
+    if context.batch is not None:
+        from pipelines.extracts.landing import told
+
+        for line in told(settings, context.batch):
+            print(line)
     failures = what_failed(result, settings)
     write_quality(settings, context.outcomes)
     if result.success:

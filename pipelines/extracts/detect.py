@@ -22,7 +22,11 @@ def reader(name: str) -> ModuleType:
 
 
 def choose(folder: Path, name: str = "auto") -> ModuleType:
-    """The reader for `folder`: the one called `name`, or with `auto` the only one that recognises it."""
+    """The reader for `folder`: the one called `name`, or with `auto` the only one that recognises it.
+
+    Raises `UnreadableExtract` where no format fits, and where more than one does: what the files of a mixture
+    mean together cannot be told from the files.
+    """
     if not folder.is_dir():
         raise UnreadableExtract(str(folder), "there is no such folder", expected="a folder of extract files")
     if name != "auto":
@@ -36,7 +40,7 @@ def choose(folder: Path, name: str = "auto") -> ModuleType:
         raise UnreadableExtract(
             str(folder),
             "more than one format fits",
-            expected="one format, or --format to choose",
+            expected="one format in a folder: give each its own, or say --format to read one and leave the rest",
             actual=found,
         )
     looked_for = "; ".join(
@@ -57,3 +61,8 @@ def sources(module: ModuleType, folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+
+
+def reason(module: ModuleType, folder: Path) -> str:
+    """In words, what shows that `folder` is in the format of `module`."""
+    return module.recognises(folder) or "as asked: nothing in it shows this format"

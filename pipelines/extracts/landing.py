@@ -29,18 +29,19 @@ from pipelines.extracts.contract import contract_version, load_contracts
 from pipelines.extracts.delivery import Delivery, UnreadableExtract
 from pipelines.settings import Settings
 
-__all__ = ["LandedBatch", "LandingError", "land", "quarantine_advice"]
+__all__ = ["LandedBatch", "LandingError", "land", "quarantine_advice", "told"]
 
 INCOMING = "incoming-"
 
 
 @dataclass(frozen=True)
 class LandedBatch:
-    """What a delivery became. `counts`: contract table -> rows in, landed and quarantined."""
+    """What a delivery became. `recognised`: what showed its format. `counts`: contract table -> rows in, landed and quarantined."""
 
     batch_id: str
     already_landed: bool
     format: str
+    recognised: str
     received_date: datetime.date
     folder: Path
     counts: dict[str, dict[str, int]]
@@ -82,8 +83,7 @@ def land(
         for private in (settings.out, settings.landing, settings.quarantine):
             private.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _only_writer(settings.landing), contextlib.ExitStack() as opened:
-            for stale in settings.landing.glob(f"{INCOMING}*"):
-                shutil.rmtree(stale)
+            _clear_killed(settings)
             if chosen is None:
                 beside = settings.landing / f"{INCOMING}unpacked"
                 folder = opened.enter_context(archive.unpacked(folder, found, beside))
@@ -97,6 +97,15 @@ def land(
     except OSError as fault:
         raise LandingError(f"cannot write under {settings.out} ({fault.strerror})") from None
     return _described(target, already_landed=already_landed)
+
+
+def _clear_killed(settings: Settings) -> None:
+    """Remove what landings left that were killed: unfinished batches, and the quarantine of one never published."""
+    for stale in settings.landing.glob(f"{INCOMING}*"):
+        shutil.rmtree(stale)
+    for quarantine in settings.quarantine.glob("batch-*.parquet"):
+        if not (settings.landing / quarantine.stem).exists():
+            quarantine.unlink()
 
 
 def _chosen(folder: Path, format: str) -> tuple[ModuleType, dict[str, str]]:
@@ -121,16 +130,16 @@ def _land(
         scratch.mkdir(mode=0o700)
         sizes = {name: (folder / name).stat().st_size for name in checksums}
         with contextlib.closing(_connect(settings, scratch)) as con:
-            con.execute(f"set variable received_date = date '{received}'")
-            writer = BatchWriter(con, incoming, batch_id, received, module.NAME)
             # For sources that do not say on which day they describe what they describe.
             con.execute(f"set variable received_date = date '{received}'")
+            writer = BatchWriter(con, incoming, batch_id, received, module.NAME)
             delivery = _guarded(lambda: module.read(con, folder), "reading", module.NAME)
             for table in load_contracts():
                 _guarded(lambda table=table: writer.write(table, delivery), "validating", table)
             writer.write_files(delivery, checksums)
             writer.write_quarantine(delivery)
             manifest = _manifest(writer, delivery, checksums, sizes)
+            manifest["recognised"] = detect.reason(module, folder)
         for name, size in sizes.items():
             if (folder / name).stat().st_size != size:
                 raise UnreadableExtract(name, "the file changed while it was read")
@@ -197,11 +206,24 @@ def _described(folder: Path, *, already_landed: bool) -> LandedBatch:
         batch_id=manifest["batch_id"],
         already_landed=already_landed,
         format=manifest["format"],
+        recognised=manifest.get("recognised", ""),
         received_date=datetime.date.fromisoformat(manifest["received_date"]),
         folder=folder,
         counts=manifest["tables"],
         reasons=manifest["quarantine_reasons"],
     )
+
+
+def told(settings: Settings, batch: LandedBatch) -> list[str]:
+    """Lines for a person about a batch: its format and why, what was noticed and what was set aside."""
+    ignored = json.loads((batch.folder / "manifest.json").read_text())["ignored_files"]
+    state = "was landed before; nothing changed" if batch.already_landed else "landed"
+    return [
+        f"recognised as {batch.format}: {batch.recognised}",
+        *([f"not read: {len(ignored)} other files, listed in the batch's manifest.json"] if ignored else []),
+        f"batch {batch.batch_id} {state}: {batch.rows_landed:,} of {batch.rows_in:,} rows",
+        *quarantine_advice(settings, batch.batch_id),
+    ]
 
 
 def quarantine_advice(settings: Settings, batch_id: str) -> list[str]:

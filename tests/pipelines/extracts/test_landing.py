@@ -578,3 +578,14 @@ def test_neither_the_order_of_rows_nor_their_split_over_files_changes_what_lands
     expected = outcome(together)
     assert outcome(shuffled) == expected
     assert outcome(split) == expected
+
+
+def test_a_person_is_told_the_format_why_and_what_was_not_read(delivery: Any) -> None:
+    delivery.give("providers")
+    delivery.write("notes.txt", "x")
+    lines = landing_module.told(delivery.settings, delivery.land())
+    assert lines[0] == "recognised as practice: providers.csv is named after a contract table"
+    assert lines[1] == "not read: 1 other files, listed in the batch's manifest.json"
+    assert lines[2].endswith(" landed: 2 of 2 rows")
+    again = landing_module.told(delivery.settings, delivery.land())
+    assert again[2].endswith("was landed before; nothing changed: 2 of 2 rows")

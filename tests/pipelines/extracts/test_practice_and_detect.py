@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipelines import cli
 from pipelines.extracts import detect, practice
 from pipelines.extracts.delivery import UnreadableExtract
 
@@ -165,10 +166,36 @@ def test_an_ambiguous_folder_is_refused(delivery: Any, monkeypatch: pytest.Monke
     delivery.give("claims")
     with pytest.raises(UnreadableExtract) as caught:
         delivery.land()
-    assert "more than one format fits; expected one format, or --format to choose; found practice (" in str(
+    assert "more than one format fits; expected one format in a folder: give each its own" in str(
         caught.value
     )
-    assert "other (it likes every folder)" in str(caught.value)
+    assert (
+        "found practice (claims.csv is named after a contract table); other (it likes every folder)"
+        in str(caught.value)
+    )
+
+
+def test_a_mixture_of_formats_is_refused_on_the_command_line_and_one_can_be_asked_for(
+    delivery: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delivery.give("claims")
+    delivery.write("Patient.ndjson", '{"resourceType": "Patient", "id": "p1"}\n')
+    arguments = [
+        "land",
+        str(delivery.folder),
+        "--out",
+        str(delivery.settings.out),
+        "--received",
+        "2024-06-30",
+    ]
+    assert cli.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "practice (claims.csv is named" in line
+    assert 'fhir (Patient.ndjson holds JSON with "resourceType")' in line
+    assert cli.main([*arguments, "--format", "practice"]) == 0
+    told = capsys.readouterr().out
+    assert "recognised as practice: claims.csv is named after a contract table" in told
+    assert "not read: 1 other files" in told
 
 
 def test_an_unknown_format_is_refused(delivery: Any) -> None:
