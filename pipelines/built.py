@@ -19,7 +19,7 @@ READ = (
         "marts.fct_care_activities",
         "marts.fct_month_conditions",
     ),
-    *("policy.overpayment_deadlines", "flags.rule_results", "flags.findings"),
+    *("policy.overpayment_deadlines", "flags.rule_results", "flags.oig_audit", "flags.findings"),
 )
 
 

@@ -93,6 +93,11 @@ def make_parser() -> argparse.ArgumentParser:
     rules = command("rules", do_rules, "the rule catalogue, or one rule with its citation, dates and tests")
     rules.add_argument("rule_id", nargs="?", metavar="RULE_ID")
 
+    audit = command("audit", do_audit, "the tests of the OIG's audits of CCM payments, on your own data")
+    audit.add_argument("which", choices=("oig",), metavar="oig")
+    audit.add_argument("--json", action="store_true", help="the same figures as JSON")
+    out(audit)
+
     review = command("review", do_review, "say what became of a finding; the next run carries it")
     review.add_argument("finding_id", metavar="FINDING_ID")
     review.add_argument("--state", required=True, choices=("confirmed", "dismissed", "refunded"))
@@ -229,6 +234,19 @@ def do_rules(chosen: argparse.Namespace) -> int:
         print(render_rule(find(chosen.rule_id)) if chosen.rule_id else render_list(catalogue()))
     except UnknownRule as problem:
         raise Usage(str(problem)) from None
+    return 0
+
+
+def do_audit(chosen: argparse.Namespace) -> int:
+    from pipelines.audit import as_json, oig, render
+    from pipelines.built import NoWarehouse
+    from pipelines.settings import from_environment
+
+    try:
+        found = oig(from_environment(chosen.out))
+    except NoWarehouse as problem:
+        raise Usage(str(problem)) from None
+    print(as_json(found) if chosen.json else render(found))
     return 0
 
 
