@@ -93,42 +93,86 @@ visit_rules as (
     from {{ ref('initiating_visit_rules') }}
 ),
 
-months_ahead as (
-    select {{ unnest_list(integer_list(0, 'lookback_months')) }} as months
-    from visit_rules
+serving_practices as (
+    select distinct
+        beneficiary_id,
+        practice_tin
+    from {{ ref('fct_serving_months') }}
+),
+
+-- Initiating visits, and visits of any kind: which of the two a month asks for is a matter of its rule.
+visits as (
+    select
+        visits.beneficiary_id,
+        visits.practice_tin,
+        kinds.is_initiating_only,
+        cast({{ dbt.date_trunc('month', 'visits.visit_date') }} as date) as visit_month,
+        max(visits.visit_date) as last_visit_date
+    from {{ ref('core_visits') }} as visits
+    inner join serving_practices
+        on
+            visits.beneficiary_id = serving_practices.beneficiary_id
+            and visits.practice_tin = serving_practices.practice_tin
+    inner join (select true as is_initiating_only union all select false as is_initiating_only) as kinds
+        on visits.is_initiating_visit or not kinds.is_initiating_only
+    group by 1, 2, 3, 4
+),
+
+visits_until_the_next as (
+    select
+        visits.*,
+        least(
+            visit_rules.lookback_months,
+            coalesce(
+                {{ dbt.datediff('visits.visit_month', 'lead(visits.visit_month) over following', 'month') }} - 1,
+                visit_rules.lookback_months
+            )
+        ) as months_held
+    from visits
+    cross join visit_rules
+    window following as (
+        partition by visits.beneficiary_id, visits.practice_tin, visits.is_initiating_only
+        order by visits.visit_month
+    )
 ),
 
 seen_months as (
     select
-        visits.beneficiary_id,
-        visits.practice_tin,
-        cast(
-            {{ dbt.dateadd('month', 'months_ahead.months', dbt.date_trunc('month', 'visits.visit_date')) }} as date
-        ) as service_month,
-        months_ahead.months as months_ago,
-        visits.is_initiating_visit,
-        max(visits.visit_date) as last_visit_date
-    from {{ ref('core_visits') }} as visits
-    cross join months_ahead
-    group by 1, 2, 3, 4, 5
+        beneficiary_id,
+        practice_tin,
+        is_initiating_only,
+        visit_month,
+        last_visit_date,
+        {{ unnest_list(integer_list(0, 'months_held')) }} as months_ago
+    from visits_until_the_next
 ),
 
--- The month itself and the look-back before it, as the rule on initiating visits reads them. The rule is applied here, before
--- the join to the spine: a join on equality alone stays linear.
+dated_months as (
+    select
+        beneficiary_id,
+        practice_tin,
+        is_initiating_only,
+        months_ago,
+        last_visit_date,
+        cast({{ dbt.dateadd('month', 'months_ago', 'visit_month') }} as date) as service_month
+    from seen_months
+),
+
+-- The month itself and the look-back before it, as the rule on initiating visits reads them. Each visit stands for the months
+-- until the next one, so a practice's last visit is there once a month, and the join to the spine is on equality alone.
 visit_months as (
     select
         seen.beneficiary_id,
         seen.practice_tin,
         seen.service_month,
-        max(seen.last_visit_date) as last_initiating_visit_date
-    from seen_months as seen
+        seen.last_visit_date as last_initiating_visit_date
+    from dated_months as seen
     inner join {{ ref('initiating_visit_rules') }} as rules
-        on {{ in_force('rules', 'seen.service_month') }}
-    where
-        seen.months_ago <= rules.lookback_months
-        -- Where the visit is not required of everyone, having seen the person at all is enough.
-        and (seen.is_initiating_visit or rules.requirement <> 'before_first_bill')
-    group by seen.beneficiary_id, seen.practice_tin, seen.service_month
+        on
+            {{ in_force('rules', 'seen.service_month') }}
+            -- Where the visit is not required of everyone, having seen the person at all is enough.
+            and seen.is_initiating_only = (rules.requirement = 'before_first_bill')
+    where seen.months_ago <= rules.lookback_months
 ),
 
 served as (
