@@ -1,5 +1,5 @@
 -- Paid CCM lines that a test of an OIG audit disallows. A line that several tests of one audit name is counted in the first of them;
--- what is only potential comes last. Where a rule of ours is the test, its failures are; the other two tests stand here.
+-- what is only potential comes last. Where a rule of ours is the test, its failures are; the other tests stand here.
 with tests as (
     select * from {{ ref('oig_audit_tests') }}
 ),
@@ -118,10 +118,45 @@ by_facility as (
         and coalesce(practices.practice_type, '') not in ('rhc', 'fqhc')
 ),
 
-named as (
+disallowed as (
     select * from by_rule
     union
     select * from by_transition
+),
+
+-- An add-on falls where no base of its own is left standing by the same audit's other tests.
+by_add_on as (
+    select
+        tests.audit,
+        tests.test_id,
+        add_ons.claim_line_id
+    from tests
+    inner join ccm_lines as add_ons
+        on
+            tests.test_id = 'complex_add_on_alone'
+            and tests.lane = add_ons.lane
+            and add_ons.code_role = 'addon'
+            and {{ in_force('tests', 'add_ons.from_date') }}
+    left join {{ ref('addon_bases') }} as pairs
+        on
+            add_ons.hcpcs_code = pairs.addon_hcpcs_code
+            and {{ in_force('pairs', 'add_ons.from_date') }}
+    left join ccm_lines as bases
+        on
+            add_ons.subject_id = bases.subject_id
+            and pairs.base_hcpcs_code = bases.hcpcs_code
+    left join disallowed
+        on
+            tests.audit = disallowed.audit
+            and bases.claim_line_id = disallowed.claim_line_id
+    group by tests.audit, tests.test_id, add_ons.claim_line_id
+    having not bool_or(bases.claim_line_id is not null and disallowed.claim_line_id is null)
+),
+
+named as (
+    select * from disallowed
+    union
+    select * from by_add_on
     union
     select * from by_facility
 )
