@@ -20,6 +20,7 @@ from pipelines.settings import POLICY_SEEDS
 # Lanes of the simulator in its order, and the lanes of the seed.
 LANE_SEEDS = {"staff": "CCM_A", "complex": "CCM_B", "practitioner": "CCM_C"}
 NEVER_EARNED = 10_000  # minutes that no month holds: a code that is not payable cannot be earned
+NO_LIMIT = 10_000  # more units than any month earns
 RETIRED_BY_YEAR = ("G2058", "99439")  # add-ons of the staff lane, each payable when the other is not
 
 
@@ -82,10 +83,10 @@ def ladder(starts: NDArray[np.int64]) -> Ladder:
                 continue
             add_on[lane, here], add_on_first[lane, here] = code, int(rung["first_minute"])
             block[lane, here] = int(rung["block_minutes"])
-            most[lane, here] = int(rung["unit_cap"])
+            most[lane, here] = NO_LIMIT
             for limit in limits.filter(pl.col("hcpcs_code") == code).iter_rows(named=True):
                 also = here & (starts >= limit["effective_from"]) & (starts <= limit["effective_to"])
-                most[lane, also] = np.minimum(most[lane, also], int(limit["units_per_month"]))
+                most[lane, also] = int(limit["units_per_month"])
     staff = add_on[list(LANE_SEEDS).index("staff")]
     retired = np.where(staff == RETIRED_BY_YEAR[0], RETIRED_BY_YEAR[1], RETIRED_BY_YEAR[0])
     return Ladder(base, first, add_on, add_on_first, block, most, retired)

@@ -41,15 +41,15 @@ MODELS = [
     *("fct_capture_practitioner_months", "capture_months"),
 ]
 POLICY = [
-    *("decision_making_levels", "billable_readings", "time_ladder", "fee_schedule_groups"),
-    "fee_schedule",
+    *("decision_making_levels", "billable_readings", "time_ladder", "unit_limits"),
+    *("fee_schedule_groups", "fee_schedule"),
 ]
 TYPES = {
     "effective_from": "date",
     "effective_to": "date",
     "level_rank": "integer",
 }
-TYPES |= dict.fromkeys(("first_minute", "block_minutes", "unit_cap", "preference"), "integer")
+TYPES |= dict.fromkeys(("first_minute", "block_minutes", "units_per_month", "preference"), "integer")
 TYPES |= dict.fromkeys(("nonfacility_usd", "facility_usd"), "decimal(12, 2)")
 TYPES |= dict.fromkeys(("needs_complex", "is_complex"), "boolean")
 
@@ -229,7 +229,7 @@ def _readings(record: Record, year: int) -> dict[str, dict[str, int]]:
     pool, own = record.total // 60, record.practitioner // 60
     found = {}
     if record.is_complex and year >= 2017 and pool >= 60:
-        found["complex_pooled"] = {"99487": 1, "99489": (pool - 60) // 30}
+        found["complex_pooled"] = {"99487": 1, "99489": min(10, (pool - 60) // 30)}
     personal = {}
     if year >= 2019 and own >= 30:
         personal = {"99491": 1, "99437": min(2, (own - 30) // 30) if year >= 2022 else 0}

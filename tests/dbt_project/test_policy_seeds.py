@@ -109,20 +109,10 @@ def test_minutes_are_written_in_the_ladder_alone() -> None:
     assert not [row for row in rows("eligibility_limits") if "minute" in row["unit"]]
 
 
-def test_caps_of_the_ladder_are_the_unit_limits_of_the_rules() -> None:
-    limits = rows("unit_limits")
+def test_every_code_of_the_ladder_has_a_unit_limit_for_as_long_as_it_is_in_force() -> None:
+    limits = {(row["hcpcs_code"], row["effective_from"], row["effective_to"]) for row in rows("unit_limits")}
     for row in rows("time_ladder"):
-        caps = {
-            limit["units_per_month"]
-            for limit in limits
-            if limit["hcpcs_code"] == row["hcpcs_code"]
-            and limit["effective_from"] <= row["effective_to"]
-            and limit["effective_to"] >= row["effective_from"]
-            # An edit of one day warns when it is applied to a month; it does not limit what a record supports.
-            and not limit["limit_basis"].startswith("daily")
-        }
-        assert caps <= {row["unit_cap"]}, row
-        assert caps or row["unit_cap"] == "9999", row
+        assert (row["hcpcs_code"], row["effective_from"], row["effective_to"]) in limits, row
 
 
 def test_readings_name_lanes_of_the_ladder_and_no_two_share_a_preference() -> None:

@@ -48,7 +48,8 @@ earned as (
         ladder.code_role,
         cast(
             least(
-                ladder.unit_cap,
+                -- The limit that the rules hold bills to, certain or not: nothing is recommended that a rule would question.
+                coalesce(unit_limit.units_per_month, 1 + counted.minutes),
                 1 + floor((counted.minutes - ladder.first_minute) / cast(ladder.block_minutes as double))
             ) as integer
         ) as units
@@ -58,6 +59,10 @@ earned as (
             counted.lane = ladder.lane
             and counted.minutes >= ladder.first_minute
             and {{ in_force('ladder', 'counted.month_end') }}
+    left join {{ ref('unit_limits') }} as unit_limit
+        on
+            ladder.hcpcs_code = unit_limit.hcpcs_code
+            and {{ in_force('unit_limit', 'counted.month_end') }}
 )
 
 select
