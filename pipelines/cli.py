@@ -68,7 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
     simulate.add_argument("--last-month", type=month, help="last service month, YYYY-MM (default: 2025-12)")
     simulate.add_argument("--error-scale", type=float, help="multiplies the rates of planted billing errors")
     simulate.add_argument("--error-rate", type=float, help="share of CCM dollars to put at fault, about")
-    simulate.add_argument("--format", choices=("practice", "fhir"), default="practice")
+    simulate.add_argument("--format", choices=("practice", "rif", "cclf", "fhir"), default="practice")
     simulate.add_argument(
         "--deliveries", choices=("single", "monthly"), default="single", help="one folder, or one a month"
     )

@@ -81,9 +81,12 @@ def _heads(con: duckdb.DuckDBPyConnection, several: bool) -> None:
     con.execute("""
         create or replace table cclf_facility_heads as
         with paid as (
-            select CUR_CLM_UNIQ_ID as claim_id, delivery,
-                   sum(coalesce(try_cast(CLM_LINE_CVRD_PD_AMT as decimal(18, 2)), 0)) as lines_paid
-            from cclf_2 group by all
+            select claim_id, delivery, sum(paid) as lines_paid
+            from (
+                select CUR_CLM_UNIQ_ID as claim_id, delivery, CLM_LINE_NUM,
+                       max(coalesce(try_cast(CLM_LINE_CVRD_PD_AMT as decimal(18, 2)), 0)) as paid
+                from cclf_2 group by all
+            ) group by all
         ),
         admitted as (
             select CUR_CLM_UNIQ_ID as claim_id, delivery, min(CLM_ACTV_CARE_FROM_DT) as admission_date
@@ -125,11 +128,16 @@ def _heads(con: duckdb.DuckDBPyConnection, several: bool) -> None:
     )
     con.execute(f"""
         create or replace table cclf_professional_heads as
-        select file, claim_id, delivery,
-               min(struct_pack(line_number := line_number, file_place := file_place,
-                               source_row := source_row)) as head,
+        select file, claim_id, delivery, min(head) as head,
                case when count(paid) = count(*) filter (where has_amount) then sum(paid) end as paid
-        from ({selects}) where claim_id is not null group by all""")
+        from (
+            -- A line that is here twice counts once.
+            select file, claim_id, delivery,
+                   min(struct_pack(line_number := line_number, file_place := file_place,
+                                   source_row := source_row)) as head,
+                   max(paid) as paid, bool_or(has_amount) as has_amount
+            from ({selects}) where claim_id is not null group by file, claim_id, delivery, line_number
+        ) group by file, claim_id, delivery""")
     # What several deliveries say about a claim is numbered in their order.
     version = "row_number() over (partition by claim_id order by delivery)" if several else "1"
     con.execute(f"""

@@ -181,7 +181,7 @@ def _months(con: duckdb.DuckDBPyConnection, spans: str | None) -> None:
         ranges = f"""
             select spans.beneficiary_id, spans.source_file, spans.source_row, 'span' as coverage_grain,
                    date_trunc('month', start_date) as first_month,
-                   least(case when end_date >= last_cut then last_month else end_date end,
+                   least(case when end_date > last_day(last_cut) then last_month else end_date end,
                          coalesce(death_date, end_date)) as last_day,
                    start_date as part_a, start_date as part_b
             from {spans} as spans

@@ -168,7 +168,8 @@ def _open(con: duckdb.DuckDBPyConnection, path: Path, kind: str, place: int) -> 
     source = open_delimited(
         con, path, delimiter="|", required=required, view=raw, columns=[*required, *optional]
     )
-    spelt = {name.upper(): name for name in source.columns}
+    wanted = {*required, *optional}
+    spelt = {name.upper(): name for name in source.columns if name.upper() in wanted}
 
     def column(name: str) -> str:
         return f"rows_read.{sql_name(spelt[name])}" if name in spelt else "null::varchar"

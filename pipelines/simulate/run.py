@@ -25,7 +25,9 @@ from pipelines.simulate import (
     stays,
     truth,
     visits,
+    write_cclf,
     write_fhir,
+    write_rif,
 )
 from pipelines.simulate.bills import DENIED, bill_lines
 from pipelines.simulate.book import CCM_BILL, NONE, SETTINGS, ClaimBook, claim_key, order_within
@@ -48,7 +50,9 @@ from pipelines.simulate.truth_schemas import SCHEMAS
 from pipelines.simulate.world import World, build_world
 from pipelines.simulate.writing import OneFolder, TableFile, contract_schemas
 
-FORMATS = ["practice", "fhir"]
+# What writes the extracts of a format, from the contract tables of one delivery.
+WRITERS = {"cclf": write_cclf.rewrite, "fhir": write_fhir.rewrite, "rif": write_rif.rewrite}
+FORMATS = ["practice", *WRITERS]
 FILES = ["parquet", "csv"]
 DELIVERIES = ["single", "monthly"]
 
@@ -124,9 +128,9 @@ def simulate(
         tables.close()
         for file in known.values():
             file.close()
-    if format == "fhir":
+    if format in WRITERS:
         for sent in tables.described:
-            write_fhir.rewrite(Path(out) / sent["folder"], received=date.fromisoformat(sent["received"]))
+            WRITERS[format](Path(out) / sent["folder"], received=date.fromisoformat(sent["received"]))
     record = {
         "people": people,
         "months": months,

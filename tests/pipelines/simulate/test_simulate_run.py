@@ -92,7 +92,7 @@ def test_csv_holds_the_same_rows_as_parquet(small, own, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"format": "cclf"}, "format 'cclf' cannot be simulated; formats: practice"),
+        ({"format": "x12"}, "format 'x12' cannot be simulated; formats: practice"),
         ({"files": "xlsx"}, "files 'xlsx' cannot be written"),
         ({"people": 0}, "people must be between"),
         ({"months": 0}, "months must be at least 1"),
