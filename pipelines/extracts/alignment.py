@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def _columns(path: Path) -> list[str] | None:
     try:
         with opener(path, "rb") as content:
             header = content.readline(65_536).decode("utf-8-sig", "replace")
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return None
     try:
         names = {cell.strip().lower() for cell in next(csv.reader([header]), [])}

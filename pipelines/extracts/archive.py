@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import zipfile
 import zlib
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pipelines.extracts.delivery import UnreadableExtract
 
+DAMAGED = "the archive is truncated or damaged"
 CHUNK = 1 << 22
 MOST_FILES = 10_000
 # Fixed-width records of spaces shrink to a fiftieth; what shrinks further is no extract.
@@ -48,9 +50,12 @@ def unpacked(delivery: Path, found: Sequence[Path], into: Path) -> Iterator[Path
             try:
                 _unpack(archive, into)
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
-                raise UnreadableExtract(
-                    archive, "the archive is truncated or damaged", expected="a complete zip archive"
-                ) from None
+                raise UnreadableExtract(archive, DAMAGED, expected="a complete zip archive") from None
+            except OSError as fault:
+                # A place in the archive that cannot be; any other fault is of the disk.
+                if fault.errno != errno.EINVAL:
+                    raise
+                raise UnreadableExtract(archive, DAMAGED, expected="a complete zip archive") from None
         yield into
     finally:
         shutil.rmtree(into, ignore_errors=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections import defaultdict
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def _names_resources(path: Path) -> bool:
             raw.seek(0)
             with gzip.open(raw, "rb") if packed else raw as content:
                 return b'"resourceType"' in content.read(HEAD)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
 
 

@@ -220,7 +220,7 @@ def _take_apart(number: int, text: str, writer: _Writer) -> None:
 
 
 def _read_documents(content: _Bytes, writer: _Writer, begun: bytes, number: int) -> None:
-    """Values spread over lines, one after another; what follows a broken one is set aside as one row."""
+    """Values spread over lines, one after another; a broken one is set aside up to where the next can begin."""
     decoder = codecs.getincrementaldecoder("utf-8")()
 
     def texts() -> Iterator[str]:
@@ -235,14 +235,16 @@ def _read_documents(content: _Bytes, writer: _Writer, begun: bytes, number: int)
             block = content.read()
 
     document = _Document(texts(), "", number)
-    try:
-        for line, text in document.values():
-            writer.one(line, text)
-    except _Broken:
-        line, text = document.rest()
-        writer.one(line, text, "broken_document")
-        while content.read():
-            pass
+    while True:
+        try:
+            for line, text in document.values():
+                writer.one(line, text)
+            return
+        except _Broken:
+            line, text = document.rest()
+            writer.one(line, text, "broken_document")
+            if not document.skip_to_object():
+                return
 
 
 class _Broken(Exception):
@@ -277,6 +279,21 @@ class _Document:
     def rest(self) -> tuple[int, str]:
         """Line and beginning of what has not been read."""
         return self.line, self.text[self.place : self.place + KEPT]
+
+    def skip_to_object(self) -> bool:
+        """Move to the next line that begins with an object; False where there is none."""
+        while True:
+            found = self.text.find("\n{", self.place)
+            end = len(self.text) if found < 0 else found + 1
+            self.line += self.text.count("\n", self.place, end)
+            self.place = end
+            if found >= 0:
+                return True
+            last = self.text.endswith("\n")
+            if not self._more():
+                return False
+            if last and self.text.startswith("{"):
+                return True
 
     def _object(self) -> Iterator[tuple[int, str]]:
         """The object at `place`: itself, or the resources of its entries if it is a Bundle.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ def _first_line(path: Path) -> str:
     try:
         with opener(path, "rb") as content:
             return content.readline(65_536).decode("utf-8", "replace")
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return ""
 
 
