@@ -11,7 +11,7 @@ from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.policy import Ladder
 from pipelines.simulate.programme import BILLED, COMPLEX, PRACTITIONER, Episodes, Months
 from pipelines.simulate.streams import stream
-from pipelines.simulate.world import Ints
+from pipelines.simulate.world import Ints, World
 
 OVERSIGHT_CODE, CAPITATION_CODE = "G0181", "90960"
 CLASHING = [OVERSIGHT_CODE, CAPITATION_CODE]
@@ -21,6 +21,7 @@ DENIED, CANCELLED = "denied_duplicate", "cancelled_duplicate"
 def bill_lines(
     parameters: dict[str, Any],
     calendar: Calendar,
+    world: World,
     episodes: Episodes,
     months: Months,
     seed: int,
@@ -30,6 +31,9 @@ def bill_lines(
     random = stream(seed, "bills", chunk)
     ladder, lane = calendar.ladder, episodes.lane[months.episode]
     base, add_on = ladder.base[lane, months.month], ladder.add_on[lane, months.month]
+    general = ladder.general[months.month]
+    centre = world.is_health_centre[episodes.practice[months.episode]]
+    base = np.where(centre & (general != ""), general, base)
     error, count = months.error, len(lane)
     billed = months.status == BILLED
     u = random.random((4, count))

@@ -19,7 +19,7 @@ from pipelines.simulate.people import People
 from pipelines.simulate.programme import Episodes
 from pipelines.simulate.streams import stream
 from pipelines.simulate.visits import OFFICE, office_claims
-from pipelines.simulate.world import PHYSICIAN, Bools, Ints, World
+from pipelines.simulate.world import Bools, Ints, World
 
 
 def build_ccm_visits(
@@ -77,7 +77,7 @@ def build_oversight(
     person, month = person[good], month[good]
     day = calendar.last_day(month)
     good = people.covered[person, month] & (day < people.death_day[person])
-    good &= world.practice_type[people.practice[person]] == PHYSICIAN
+    good &= ~world.is_health_centre[people.practice[person]]
     person, month, day = person[good], month[good], day[good]
     _, once = np.unique(person * 1000 + month, return_index=True)
     person, month, day = person[once], month[once], day[once]

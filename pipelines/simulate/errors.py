@@ -27,7 +27,7 @@ from pipelines.simulate.programme import (
     someone,
 )
 from pipelines.simulate.streams import stream
-from pipelines.simulate.world import Bools, Ints, World
+from pipelines.simulate.world import PHYSICIAN, Bools, Ints, World
 
 # Rules that a planted error may set off besides its own, for the same practitioner-month.
 # F10: an add-on whose base falls to another rule has no base left.
@@ -79,9 +79,10 @@ def spoil_episodes(
     world: World, people: People, events: Events, episodes: Episodes, calendar: Calendar, picker: Picker
 ) -> Episodes:
     """Mark users without consent (F24) or initiating visit (F26); add users with too few conditions (F28)."""
-    regular = np.ones(len(episodes.person), dtype=bool)
+    everybody = np.ones(len(episodes.person), dtype=bool)
+    regular = world.practice_type[episodes.practice] == PHYSICIAN
     records = world.practice_keeps_records[episodes.practice]
-    chosen = picker.pick("F24", episodes.person, records, regular)
+    chosen = picker.pick("F24", episodes.person, records & regular, everybody)
     episodes.error[chosen] = "F24"
     # A practice must keep some consent, else the missing one would look like a practice that keeps none.
     practice = episodes.practice
@@ -156,7 +157,9 @@ def spoil_months(
     # A late consent is an error of the first month only.
     late = episodes.late_consent[months.episode] & (months.month > episodes.first[months.episode])
     months.error[late] = ""
-    clean = billed & ~months.denied & ~months.under_billed & (whole == "")
+    # Errors are planted where the rules of physician practices apply.
+    regular = world.practice_type[episodes.practice[months.episode]] == PHYSICIAN
+    clean = billed & ~months.denied & ~months.under_billed & (whole == "") & regular
     staff = clean & (lane == STAFF)
     minute = stream(picker.seed, "spoilt minutes", picker.chunk).random((2, len(person)))
 
@@ -175,7 +178,7 @@ def spoil_months(
         threshold = calendar.ladder.add_on_first[lane[rows], when[rows]]
         months.seconds[rows] = (threshold + drawn) * 60 + np.floor(minute[1, rows] * 60).astype(np.int64)
 
-    episodes, months, no_cover = _outside_coverage(people, episodes, months, calendar, picker, clean)
+    episodes, months, no_cover = _outside_coverage(world, people, episodes, months, calendar, picker, clean)
     clean[no_cover] = False
     staff[no_cover] = False
     mark("F01", clean)
@@ -204,11 +207,18 @@ def spoil_months(
 
 
 def _outside_coverage(
-    people: People, episodes: Episodes, months: Months, calendar: Calendar, picker: Picker, clean: Bools
+    world: World,
+    people: People,
+    episodes: Episodes,
+    months: Months,
+    calendar: Calendar,
+    picker: Picker,
+    clean: Bools,
 ) -> tuple[Episodes, Months, Ints]:
     """F35: bills after death, in Medicare Advantage, and in a month without Part B."""
     person, last = episodes.person, episodes.last
     regular = (episodes.error == "") & (episodes.lane == STAFF)
+    regular &= world.practice_type[episodes.practice] == PHYSICIAN
     everyone = np.ones(len(person), dtype=bool)
     per_user = months.status.size / max(1, len(person)) / 3
     dead = regular & (people.death_month[person] == last + 1) & (last + 2 < calendar.total)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from pipelines.simulate.parameters import Calendar
-from pipelines.simulate.people import People
+from pipelines.simulate.people import BLACK, HISPANIC, People
 from pipelines.simulate.streams import stream
-from pipelines.simulate.world import Bools, Floats, Ints
+from pipelines.simulate.world import Bools, Floats, Ints, World
 
 
 @dataclass
@@ -161,14 +161,34 @@ def days_in_stays(events: Events, people: People, calendar: Calendar) -> Ints:
     return days
 
 
+def effect_ratio(parameters: dict[str, Any], world: World, people: People) -> Floats:
+    """[n] admissions with CCM to admissions without, by the groups that a person belongs to."""
+    effect = parameters["ccm"]["effect"]
+    ratio = np.where(people.dual, effect["admission_ratio_dual"], effect["admission_ratio"])
+    further = effect["further_ratios"]
+    for name, inside in (
+        ("rural", world.place_rural[people.place]),
+        ("black", people.race == BLACK),
+        ("hispanic", people.race == HISPANIC),
+    ):
+        ratio = np.where(inside, ratio * further[name], ratio)
+    return np.minimum(ratio, 1.0)
+
+
 def apply_effect(
-    parameters: dict[str, Any], events: Events, people: People, started: Ints, ended: Ints, twin: bool
+    parameters: dict[str, Any],
+    world: World,
+    events: Events,
+    people: People,
+    started: Ints,
+    ended: Ints,
+    twin: bool,
 ) -> None:
     """Mark the events CCM prevents; `started` and `ended` are month indexes (started > ended: no user)."""
     if twin:
         return
     effect = parameters["ccm"]["effect"]
-    ratio = np.where(people.dual, effect["admission_ratio_dual"], effect["admission_ratio"])
+    ratio = effect_ratio(parameters, world, people)
 
     def exposed(person: Ints, month: Ints) -> Bools:
         return (month > started[person]) & (month <= ended[person] + effect["months_after"])

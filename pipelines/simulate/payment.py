@@ -58,7 +58,7 @@ def add_amounts(
             f"simulation parameters: no price in force for {', '.join(codes)} on every day it is billed"
         )
     nurse = pl.Series(world.practitioner_is_nurse).gather(lines["practitioner"].clip(0))
-    reduced = nurse & (lines["practitioner"] >= 0) & (lines["cents"] < 0)
+    reduced = nurse & (lines["type"] == CARRIER) & (lines["practitioner"] >= 0) & (lines["cents"] < 0)
     allowed = (
         pl.when("claim_denied")
         .then(0)

@@ -21,6 +21,7 @@ from pipelines.settings import POLICY_SEEDS
 LANE_SEEDS = {"staff": "CCM_A", "complex": "CCM_B", "practitioner": "CCM_C"}
 NEVER_EARNED = 10_000  # minutes that no month holds: a code that is not payable cannot be earned
 NO_LIMIT = 10_000  # more units than any month earns
+GENERAL_CODE = "G0511"  # care management by rural health clinics and health centres, whatever the programme
 RETIRED_BY_YEAR = ("G2058", "99439")  # add-ons of the staff lane, each payable when the other is not
 
 
@@ -50,6 +51,7 @@ class Ladder:
     add_on_first: NDArray[np.int64]
     block: NDArray[np.int64]
     most: NDArray[np.int64]
+    general: NDArray[np.str_]  # [month] what rural health clinics and health centres bill; '' = as everybody
     retired: NDArray[np.str_]  # [month] an add-on that Medicare does not pay in that month
 
     @property
@@ -89,7 +91,11 @@ def ladder(starts: NDArray[np.int64]) -> Ladder:
                 most[lane, also] = int(limit["units_per_month"])
     staff = add_on[list(LANE_SEEDS).index("staff")]
     retired = np.where(staff == RETIRED_BY_YEAR[0], RETIRED_BY_YEAR[1], RETIRED_BY_YEAR[0])
-    return Ladder(base, first, add_on, add_on_first, block, most, retired)
+    general = np.full(len(starts), "", dtype="<U5")
+    codes = seed("care_management_codes").with_columns(days("effective_from"), days("effective_to"))
+    for row in codes.filter(pl.col("hcpcs_code") == GENERAL_CODE).iter_rows(named=True):
+        general[(starts >= row["effective_from"]) & (starts <= row["effective_to"])] = GENERAL_CODE
+    return Ladder(base, first, add_on, add_on_first, block, most, general, retired)
 
 
 def ccm_codes() -> list[str]:

@@ -12,7 +12,7 @@ from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import BLACK, HISPANIC, People
 from pipelines.simulate.policy_conditions import counted_conditions
 from pipelines.simulate.streams import choose, choose_band, draw_member, stream
-from pipelines.simulate.world import NEVER, Bools, Floats, Ints, World
+from pipelines.simulate.world import NEVER, PHYSICIAN, Bools, Floats, Ints, World
 
 LANES = ["staff", "complex", "practitioner"]
 STAFF, COMPLEX, PRACTITIONER = range(3)
@@ -21,6 +21,7 @@ BILLED, UNBILLED, BELOW = range(3)
 # propensity is not 1. The people of a billing practice run out, so its chance must be higher.
 STARTS_PER_UPTAKE = 0.050
 FILLING = 1.65
+DISADVANTAGED = ["dual", "rural", "black", "hispanic", "deprived"]
 LEAD = 6  # months of coverage before a clean start, room for the visits that establish it
 
 
@@ -58,6 +59,16 @@ class Months:
     @property
     def minutes(self) -> Ints:
         return self.seconds // 60
+
+
+def disadvantaged(parameters: dict[str, Any], world: World, people: People) -> Bools:
+    """[groups, n] who belongs to each of DISADVANTAGED."""
+    percentile = np.array([place["deprivation"] for place in parameters["geography"]])[
+        people.place, people.zip_first
+    ]
+    deprived = percentile >= parameters["people"]["deprived_from_percentile"]
+    rural = world.place_rural[people.place]
+    return np.stack([people.dual, rural, people.race == BLACK, people.race == HISPANIC, deprived])
 
 
 def established(people: People, counted: Bools, months_known: int) -> Ints:
@@ -101,10 +112,8 @@ def plan_episodes(
     before = np.zeros_like(recent)
     for back in (1, 2, 3):
         before[:, back:] |= recent[:, :-back]
-    log_ratio = np.log(np.array([ccm["odds_ratios"][k] for k in ("dual", "rural", "black", "hispanic")]))
-    groups = np.stack(
-        [people.dual, world.place_rural[people.place], people.race == BLACK, people.race == HISPANIC]
-    )
+    groups = disadvantaged(parameters, world, people)
+    log_ratio = np.log(np.array([ccm["odds_ratios"][name] for name in DISADVANTAGED]))
     personal = log_ratio @ groups.astype(np.float64)
     personal += ccm["hazard"]["south"] * world.place_south[people.place]
     propensity = personal[:, None] + ccm["hazard"]["per_condition"] * (known - 4)
@@ -124,7 +133,8 @@ def plan_episodes(
         own[person, first] + other[person, first]
     )
     u = random.random((6, people.size))[:, person]
-    stops = u[0] < ccm["one_month_only"]
+    ratios = np.array([ccm["one_month_only_ratios"][name] for name in DISADVANTAGED])
+    stops = u[0] < ccm["one_month_only"] * np.where(groups[:, person].T, ratios, 1.0).prod(axis=1)
     further = 1 + np.floor(np.log(u[1]) / np.log1p(-1 / ccm["further_months_mean"])).astype(np.int64)
     wanted = first + np.where(stops, 0, further)
     last = np.minimum(np.minimum(wanted, _last_whole(whole, person, first)), calendar.total - 1)
@@ -133,7 +143,7 @@ def plan_episodes(
     )
     practitioner = np.where(by_own, people.practitioner[person], someone(world, practice, u[3]))
     lane = choose([ccm["lanes"][lane] for lane in LANES], u[4])
-    lane = np.where(calendar.ladder.payable[lane, first], lane, STAFF)
+    lane = np.where(calendar.ladder.payable[lane, first] & ~world.is_health_centre[practice], lane, STAFF)
     count = len(person)
     return Episodes(
         person=person,
@@ -167,8 +177,12 @@ def _last_whole(whole: Bools, person: Ints, first: Ints) -> Ints:
 
 
 def another_practice(world: World, own: Ints, uniform: Floats, keeps_records: bool = False) -> Ints:
-    """A practice that bills CCM from the start of the window and is not `own`, drawn by size."""
-    ready = world.bills_ccm & (world.practice_starts_ccm <= world.practice_starts_ccm.min())
+    """A physician practice that bills CCM from the start of the window and is not `own`, drawn by size."""
+    ready = (
+        world.bills_ccm
+        & (world.practice_type == PHYSICIAN)
+        & (world.practice_starts_ccm <= world.practice_starts_ccm.min())
+    )
     if keeps_records:
         ready &= world.practice_keeps_records
     members = np.flatnonzero(ready)
@@ -189,6 +203,7 @@ def someone(world: World, practice: Ints, uniform: Floats) -> Ints:
 def serve(
     parameters: dict[str, Any],
     calendar: Calendar,
+    world: World,
     people: People,
     events: Events,
     episodes: Episodes,
@@ -215,8 +230,11 @@ def serve(
     status = np.where(step == 0, BILLED, status)
     minutes = np.where(status == BELOW, 3 + np.floor(u[1] * 16).astype(np.int64), minutes)
     base_units, add_on_units = calendar.ladder.earned(lane, month, minutes)
+    # One code without add-ons, often denied, is what health centres have for all care management.
+    general = world.is_health_centre[episodes.practice[episode]] & (calendar.ladder.general != "")[month]
+    add_on_units = np.where(general, 0, add_on_units)
+    denied = (status == BILLED) & (u[4] < np.where(general, ccm["denied_general"], ccm["denied"]))
     under = (status == BILLED) & (add_on_units > 0) & (u[3] < ccm["under_billed"])
-    denied = (status == BILLED) & (u[4] < ccm["denied"])
     billed = status == BILLED
     empty = np.full(int(served.sum()), "", dtype="<U16")
     return Months(

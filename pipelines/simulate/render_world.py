@@ -9,7 +9,8 @@ import polars as pl
 
 from pipelines.simulate.book import text
 from pipelines.simulate.render import npi_of, tin_of
-from pipelines.simulate.world import PRACTICE_TYPES, World
+from pipelines.simulate.visits import clinic_number
+from pipelines.simulate.world import PHYSICIAN, PRACTICE_TYPES, World
 
 
 def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataFrame]:
@@ -25,9 +26,7 @@ def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataF
             "practice_name": pl.Series(
                 [f"{kind[k]} {i + 1:05d}" for i, k in enumerate(world.practice_kind.tolist())]
             ),
-            "facility_ccn": pl.Series(
-                np.where(clinic == 1, 993_800 + index % 100, np.where(clinic == 2, 991_800 + index % 100, -1))
-            ),
+            "facility_ccn": pl.Series(np.where(clinic == PHYSICIAN, -1, clinic_number(world, index))),
             "practice_type": text(PRACTICE_TYPES, clinic),
             "state_code": text([p["state"] for p in places], world.practice_place),
             "zip_code": text([p["zips"][0] for p in places], world.practice_place),
@@ -54,3 +53,14 @@ def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataF
         provider_name=pl.lit("Practitioner ") + pl.col("provider_name").cast(pl.String).str.zfill(6)
     )
     return {"practices": practices, "providers": providers}
+
+
+def places(parameters: dict[str, Any]) -> pl.DataFrame:
+    """Reference rows of the simulated ZIP codes, as a user would bring them: the deprivation is made up."""
+    rows = [
+        (zip_code, place["county_fips"], place["state"], place["rural"], percentile)
+        for place in parameters["geography"]
+        for zip_code, percentile in zip(place["zips"], place["deprivation"], strict=True)
+    ]
+    names = ["zip_code", "county_fips_code", "state_code", "is_rural", "deprivation_percentile"]
+    return pl.DataFrame(rows, schema=names, orient="row")

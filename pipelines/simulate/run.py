@@ -12,42 +12,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.simulate import (
-    ccm_visits,
-    emergencies,
-    errors,
-    faults,
-    programme,
-    records,
-    render,
-    render_world,
-    statements,
-    stays,
-    truth,
-    visits,
-    write_cclf,
-    write_fhir,
-    write_rif,
-)
-from pipelines.simulate.bills import DENIED, bill_lines
-from pipelines.simulate.book import CCM_BILL, NONE, SETTINGS, ClaimBook, claim_key, order_within
-from pipelines.simulate.deliveries import (
-    MonthlyFolders,
-    Restatements,
-    month_ends,
-    sent_every_january,
-    stamp_claims,
-    stamp_people,
-)
-from pipelines.simulate.diagnoses import build_diagnoses
-from pipelines.simulate.events import apply_effect, build_events
-from pipelines.simulate.parameters import Calendar, calendar, digest, load, with_options
-from pipelines.simulate.payment import add_amounts
-from pipelines.simulate.people import People, build_people
-from pipelines.simulate.programme import Episodes, Months
-from pipelines.simulate.record_deliveries import stamp_records
+from pipelines.simulate import groups, render_world, write_cclf, write_fhir, write_rif
+from pipelines.simulate.chunk import make_chunk
+from pipelines.simulate.deliveries import MonthlyFolders, month_ends, sent_every_january
+from pipelines.simulate.parameters import calendar, digest, load, with_options
 from pipelines.simulate.truth_schemas import SCHEMAS
-from pipelines.simulate.world import World, build_world
+from pipelines.simulate.world import build_world
 from pipelines.simulate.writing import OneFolder, TableFile, contract_schemas
 
 # What writes the extracts of a format, from the contract tables of one delivery.
@@ -75,7 +45,7 @@ def simulate(
     """Write a synthetic Medicare population of `people` persons over `months` months into `out`.
 
     `out/extracts/` gets one file a contract table (`files`: parquet or csv), `out/truth/` what was planted
-    and `truth.json`; both folders are replaced. The same arguments and parameter file give the same bytes.
+    and `truth.json`, `out/reference/` the made-up deprivation of places; these folders are replaced. The same arguments and parameter file give the same bytes.
     `twin` makes the same draws without the effect of CCM. `deliveries` "monthly" writes one folder a month of what was
     known then. `last_month` (any day of it) ends the window elsewhere than
     the parameter file says; `error_scale` multiplies its error rates, `error_rate` sets them so that about this share
@@ -99,11 +69,14 @@ def simulate(
     settings = with_options(load(parameters), last_month, error_scale, error_rate)
     covered = calendar(settings, months)
     world = build_world(settings, people, seed, covered)
-    extracts, truths = Path(out) / "extracts", Path(out) / "truth"
-    for folder in (extracts, truths):
+    extracts, truths, reference = (Path(out) / name for name in ("extracts", "truth", "reference"))
+    for folder in (extracts, truths, reference):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    render_world.places(settings).write_csv(reference / "deprivation.csv")
     counts: Counter[str] = Counter()
+    funnel: Counter[tuple[str, str]] = Counter()
+    effects: Counter[tuple[str, str]] = Counter()
     schemas, monthly = contract_schemas(), deliveries == "monthly"
     tables: OneFolder | MonthlyFolders
     if monthly:
@@ -116,14 +89,16 @@ def simulate(
             tables.write(name, sent_every_january(frame, covered) if monthly else frame)
         size = int(settings["window"]["chunk_people"])
         for chunk, first in enumerate(range(0, people, size)):
-            made, facts = make_chunk(
+            made = make_chunk(
                 settings, covered, world, seed, chunk, first, min(size, people - first), twin, monthly
             )
-            for name, frame in made.items():
+            for name, frame in made.tables.items():
                 tables.write(name, frame)
-            for name, frame in facts.items():
+            for name, frame in made.facts.items():
                 known[name].write(frame)
-            counts.update(_counted(facts))
+            counts.update(_counted(made.facts))
+            funnel.update(made.funnel)
+            effects.update(made.effects)
     finally:
         tables.close()
         for file in known.values():
@@ -143,7 +118,10 @@ def simulate(
         "last_window_month": str(np.datetime64(int(covered.starts[-2]), "D"))[:7],
         "extract_date": str(np.datetime64(covered.extract_day, "D")),
         "planted_effect": settings["ccm"]["effect"],
+        "funnel_by_group": groups.by_group(funnel),
+        "effect_by_group": groups.by_group(effects),
         "planted_odds_ratios": settings["ccm"]["odds_ratios"],
+        "planted_stop_ratios": settings["ccm"]["one_month_only_ratios"],
         "rows": tables.rows,
         "deliveries": tables.described,
         "truth_rows": {name: file.rows for name, file in known.items()},
@@ -159,117 +137,3 @@ def _counted(facts: dict[str, pl.DataFrame]) -> Counter[str]:
     rules = Counter(f"error {rule}" for rule in facts["planted_errors"]["rule_id"])
     pairs = facts["planted_faults"].select(pl.concat_str("table_name", "fault", separator="."))
     return rules + Counter(f"fault {pair}" for pair in pairs.to_series())
-
-
-def make_chunk(
-    settings: dict[str, Any],
-    months: Calendar,
-    world: World,
-    seed: int,
-    chunk: int,
-    first: int,
-    size: int,
-    twin: bool,
-    monthly: bool = False,
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    """Contract tables and truth tables of one chunk; depends on nothing but its arguments."""
-    people = build_people(settings, months, world, seed, chunk, first, size)
-    events = build_events(settings, months, people, seed, chunk)
-    episodes = programme.plan_episodes(settings, months, world, people, events, seed, chunk)
-    picker = errors.Picker(settings, people, seed, chunk)
-    episodes = errors.spoil_episodes(world, people, events, episodes, months, picker)
-    served = programme.serve(settings, months, people, events, episodes, seed, chunk)
-    episodes, served = errors.spoil_months(world, people, episodes, served, months, picker)
-    started, ended = programme.users(people, episodes)
-    apply_effect(settings, events, people, started, ended, twin)
-
-    book = ClaimBook()
-    visits.build_visits(settings, months, world, people, events, book, seed, chunk)
-    stays.build_stays(settings, months, world, people, events, ended >= 0, book, seed, chunk)
-    emergencies.build_emergencies(settings, world, people, events, book, seed, chunk)
-    initiating = ccm_visits.build_ccm_visits(months, world, people, events, episodes, book, seed, chunk)
-    lines_of_plan = bill_lines(settings, months, episodes, served, seed, chunk)
-    add_bills(world, people, episodes, served, months, lines_of_plan, book)
-    claims, lines = book.frames()
-    claims = statements.deny(settings, claims, seed, chunk)
-    claims, lines = add_amounts(settings, months, world, claims, lines)
-    slots = build_diagnoses(settings, months, people, claims, seed, chunk)
-
-    facts = truth.people_truth(settings, months, world, people)
-    facts |= truth.programme_truth(months, world, people, episodes, served)
-    facts |= truth.error_truth(months, world, people, episodes, served, claims, lines)
-    facts |= truth.effect_truth(months, people, events)
-    consents, plans = records.build_consents(
-        settings, months, world, people, episodes, served, initiating, seed, chunk
-    )
-    time = records.build_time(settings, months, world, people, events, episodes, served, seed, chunk)
-    codes = lines.filter(pl.col("line") == 1).select("key", "code")
-    met = claims.join(codes, on="key", how="left", maintain_order="left")
-    notes = Restatements(int(month_ends(months)[0]))
-    tables = render.person_tables(settings, months, people)
-    tables["encounters"] = render.encounters(world, people, met)
-    tables |= render.record_tables(world, people, consents, plans, time)
-    claims, lines, slots = statements.state(settings, months, claims, lines, slots, seed, chunk)
-    if monthly:
-        claims, lines, slots = stamp_claims(
-            settings, months, people, claims, lines, slots, notes, seed, chunk
-        )
-    tables |= render.claim_tables(world, people, claims, lines, slots)
-    if monthly:
-        tables |= stamp_people(settings, months, people, tables, notes, seed, chunk)
-        current = render.identifiers(people)
-        tables |= stamp_records(settings, months, tables, current, notes, seed, chunk)
-    planted = faults.plant_faults(settings, tables, seed, chunk)
-    facts["planted_faults"] = planted.faults
-    facts["restatements"] = notes.frame()
-    return planted.tables, facts
-
-
-def add_bills(
-    world: World,
-    people: People,
-    episodes: Episodes,
-    served: Months,
-    months: Calendar,
-    plan: pl.DataFrame,
-    book: ClaimBook,
-) -> None:
-    """CCM claims of the plan: one claim a (row, claim) with its lines."""
-    row, claim = plan["row"].to_numpy(), plan["claim"].to_numpy()
-    owner = served.episode[row]
-    person, practitioner = episodes.person[owner], episodes.practitioner[owner]
-    practice = episodes.practice[owner]
-    order = 10 * episodes.second_biller[owner] + claim
-    key = claim_key(CCM_BILL, people.number[person], served.month[row], order)
-    day, decoy = plan["day"].to_numpy(), plan["decoy"]
-    head = np.flatnonzero(order_within(row * 10 + claim) == 0)
-    # Of two bills for one month the planted one is always processed later.
-    paired = np.isin(served.error[row], ["F01", "F03"])
-    first = (paired & (claim == 0)) | (served.detail[row] == "billed_twice")
-    second = (paired & (claim == 1)) | (served.error[row] == "F02")
-    lag = np.where(first, 12, np.where(second, 45, NONE))
-    refused = (served.denied[row] & (claim == 0)) | (decoy == DENIED).to_numpy()
-    book.add_claims(
-        key[head],
-        person[head],
-        day[head],
-        practitioner=practitioner[head],
-        practice=practice[head],
-        setting=SETTINGS.index("primary_care"),
-        forced=True,
-        denied=refused[head],
-        decoy=decoy.gather(head),
-        lag=lag[head],
-    )
-    book.add_lines(
-        key,
-        day,
-        line=plan["line"].to_numpy(),
-        code=plan["code"],
-        units=plan["units"].to_numpy(),
-        place="11",
-        practitioner=practitioner,
-        practice=practice,
-        row=row,
-        planted=plan["planted"].to_numpy(),
-    )

@@ -37,7 +37,7 @@ from pipelines.simulate.visits import (
     OFFICE,
     facility_number,
 )
-from pipelines.simulate.world import PHYSICIAN, Bools, Ints, World
+from pipelines.simulate.world import Bools, Ints, World
 
 
 def build_stays(
@@ -221,7 +221,7 @@ def _after_discharge(
         & ~events.inside_stay(person, visit)
     )
     good &= people.covered[person, np.minimum(month, calendar.total - 1)]
-    good &= world.practice_type[people.practice[person]] == PHYSICIAN
+    good &= ~world.is_health_centre[people.practice[person]]
     at = np.flatnonzero(good)
     book.add_visits(
         claim_key(TRANSITION, people.number[person[at]], of_stay[at], key[at] % 1000),

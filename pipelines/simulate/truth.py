@@ -10,6 +10,7 @@ import polars as pl
 from pipelines.simulate.bills import CLASHING
 from pipelines.simulate.errors import COLLATERAL
 from pipelines.simulate.events import Events
+from pipelines.simulate.groups import deprivation
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.programme import BILLED, LANES, UNBILLED, Episodes, Months
@@ -29,6 +30,7 @@ def people_truth(
             "is_dual": people.dual,
             "is_rural": world.place_rural[people.place],
             "is_south": world.place_south[people.place],
+            "deprivation_percentile": deprivation(parameters, people),
             "age_mid_window": people.age,
             "latent_health": people.latent,
             "frailty": people.frailty,
@@ -84,7 +86,10 @@ def programme_truth(
     state = np.where(
         np.isin(months.error, ["F14", "F15", "F11", "F12"]) & kept, "billed_beyond_record", state
     )
-    known = (plain | np.isin(months.error, ["F14", "F15", "F24", "F26", "F28"])) & (billed | kept)
+    # A rural clinic or health centre bills by rules of its own, which the capture states do not read.
+    ordinary = ~world.is_health_centre[episodes.practice][owner]
+    telling = plain | np.isin(months.error, ["F14", "F15", "F24", "F26", "F28"])
+    known = ordinary & telling & (billed | kept)
     served = pl.DataFrame(
         {
             "beneficiary_id": current_id(people, episodes.person[owner]),

@@ -13,6 +13,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("is_dual", pa.bool_()),
             ("is_rural", pa.bool_()),
             ("is_south", pa.bool_()),
+            ("deprivation_percentile", pa.int64()),
             ("age_mid_window", pa.float64()),
             ("latent_health", pa.float64()),
             ("frailty", pa.float64()),
@@ -98,6 +99,16 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "prevented_events": pa.schema(
         [("beneficiary_id", pa.string()), ("service_month", pa.date32()), ("kind", pa.string())]
+    ),
+    "exposures": pa.schema(
+        [
+            ("beneficiary_id", pa.string()),
+            ("first_served_month", pa.date32()),
+            ("first_exposed_month", pa.date32()),
+            ("last_exposed_month", pa.date32()),
+            ("admission_ratio", pa.float64()),
+            ("emergency_ratio", pa.float64()),
+        ]
     ),
     "restatements": pa.schema(
         [

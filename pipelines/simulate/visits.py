@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from pipelines.simulate.book import (
     CAPITATION,
+    CARRIER,
     DME,
     EQUIPMENT,
     NONE,
@@ -28,15 +30,41 @@ from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.programme import someone
 from pipelines.simulate.streams import draw_member, stream
-from pipelines.simulate.world import PHYSICIAN, RHC, SPECIALIST, Floats, Ints, World
+from pipelines.simulate.world import HOSPITAL_CLINIC, RHC, SPECIALIST, Floats, Ints, World
 
-OFFICE = "11"
+OFFICE, HOSPITAL_DEPARTMENT = "11", "22"
 RURAL_CLINIC, HEALTH_CENTRE, HOSPITAL, NURSING, AGENCY, HOSPICE_CCN = 3800, 1800, 1, 5001, 7001, 1501
 
 
 def facility_number(place: Ints, first: int) -> Ints:
     """Six-digit number of a made-up facility of the place; 99 is the made-up state."""
     return 990_000 + first + place
+
+
+def clinic_number(world: World, practice: Ints) -> Ints:
+    """Six-digit number of a clinic; a hospital's departments share the hospital's."""
+    kind = world.practice_type[practice]
+    own = 990_000 + np.where(kind == RHC, RURAL_CLINIC, HEALTH_CENTRE) + practice % 100
+    return np.where(kind == HOSPITAL_CLINIC, facility_number(world.practice_place[practice], HOSPITAL), own)
+
+
+def place_of_service(world: World, practice: Ints) -> pl.Series:
+    """Office, nothing on a clinic's outpatient claim, or a hospital's outpatient department."""
+    return text([OFFICE, "", "", HOSPITAL_DEPARTMENT], world.practice_type[practice])
+
+
+def clinic_revenue(world: World, practice: Ints) -> pl.Series:
+    return text(["", "0521"], world.is_health_centre[practice].astype(np.int64))
+
+
+def clinic_claim(world: World, practice: Ints) -> dict[str, Any]:
+    """Claim columns of a practice's visit: professional, or outpatient of a rural clinic or health centre."""
+    centre = world.is_health_centre[practice]
+    return {
+        "type": np.where(centre, OUTPATIENT, CARRIER),
+        "bill_type": text(["", "711", "771", ""], world.practice_type[practice]),
+        "ccn": np.where(centre, clinic_number(world, practice), 0),
+    }
 
 
 def build_visits(
@@ -111,7 +139,7 @@ def _primary(
         day[tested],
         line=2,
         code=text(["36415", "80053"], (u[3][tested] * 1000).astype(np.int64) % 2),
-        place=text([OFFICE, ""], (world.practice_type[practice[tested]] != PHYSICIAN).astype(np.int64)),
+        place=place_of_service(world, practice[tested]),
         practitioner=practitioner[tested],
         practice=practice[tested],
     )
@@ -131,19 +159,14 @@ def office_claims(
     deniable: bool = True,
 ) -> None:
     """Professional claims, or outpatient claims where the practice is a rural or federal clinic."""
-    clinic = world.practice_type[practice]
-    facility = clinic != PHYSICIAN
-    first = np.where(clinic == RHC, RURAL_CLINIC, HEALTH_CENTRE)
     book.add_visits(
         key,
         person,
         day,
         code,
-        text([OFFICE, ""], facility.astype(np.int64)),
-        revenue=text(["", "0521"], facility.astype(np.int64)),
-        type=np.where(facility, OUTPATIENT, 0),
-        bill_type=text(["", "711", "771"], clinic),
-        ccn=np.where(facility, 990_000 + first + practice % 100, 0),
+        place_of_service(world, practice),
+        revenue=clinic_revenue(world, practice),
+        **clinic_claim(world, practice),
         practitioner=practitioner,
         practice=practice,
         setting=SETTINGS.index("primary_care"),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.simulate.parameters import Calendar
+from pipelines.simulate.policy import day_number
 from pipelines.simulate.streams import WORLD, choose, choose_band, stream
 
 Ints = NDArray[np.int64]
@@ -19,8 +20,9 @@ SPECIALTIES = ["06", "39", "46", "29", "13", "34", "18", "66", "20", "83"]
 PRIMARY_SPECIALTIES = ["08", "11", "38"]
 NEVER = 10_000  # a month index or size that no run reaches
 PRIMARY, SPECIALIST, HOSPITALIST = 0, 1, 2
-PHYSICIAN, RHC, FQHC = 0, 1, 2
-PRACTICE_TYPES = ["physician", "rhc", "fqhc"]
+PHYSICIAN, RHC, FQHC, HOSPITAL_CLINIC = 0, 1, 2, 3
+PRACTICE_TYPES = ["physician", "rhc", "fqhc", "hospital_outpatient"]
+CLINICS = PRACTICE_TYPES[1:]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class World:
     place_rural: Bools
     place_south: Bools
     practice_kind: Ints  # PRIMARY, SPECIALIST or HOSPITALIST
-    practice_type: Ints  # PHYSICIAN, RHC or FQHC
+    practice_type: Ints  # PHYSICIAN, RHC, FQHC or HOSPITAL_CLINIC
     practice_place: Ints
     practice_weight: Floats  # share of a place's people
     practice_tin: Ints
@@ -47,6 +49,11 @@ class World:
     @property
     def practices(self) -> int:
         return len(self.practice_tin)
+
+    @property
+    def is_health_centre(self) -> Bools:
+        """Rural health clinics and federally qualified health centres, which bill on outpatient claims."""
+        return (self.practice_type == RHC) | (self.practice_type == FQHC)
 
     @property
     def bills_ccm(self) -> Bools:
@@ -92,12 +99,15 @@ def build_world(parameters: dict[str, Any], people: int, seed: int, calendar: Ca
     size = choose_band(bands, random.random(count), random.random(count))
     size[kind == HOSPITALIST] = 8
     clinic = choose(
-        [1 - settings["rhc"] - settings["fqhc"], settings["rhc"], settings["fqhc"]], random.random(count)
+        [1 - sum(settings[k] for k in CLINICS), *(settings[k] for k in CLINICS)], random.random(count)
     )
     clinic[kind != PRIMARY] = PHYSICIAN
     weight = size * random.uniform(0.7, 1.3, count)
 
     starts, keeps = _adoption(settings, random, kind, clinic, weight, place, south, place_weight, opens, room)
+    clinics_open = int(calendar.month_of(np.array([day_number(settings["health_centres_bill_from"])]))[0])
+    centre = (clinic == RHC) | (clinic == FQHC)
+    starts = np.where(centre & (starts < NEVER), np.maximum(starts, clinics_open), starts)
     first = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
     owner = np.repeat(np.arange(count), size)
     heads = len(owner)
@@ -148,7 +158,7 @@ def _adoption(
     the share is close to its target however few practices there are.
     """
     count = len(kind)
-    able = (kind == PRIMARY) & (clinic == PHYSICIAN)
+    able = kind == PRIMARY
     # Share of all people in each practice: its part of its place times the place's part of the country.
     in_place = np.bincount(place[kind == PRIMARY], weight[kind == PRIMARY], minlength=len(place_weight))
     share = np.where(able, weight / in_place[place] * (place_weight / place_weight.sum())[place], 0.0)
@@ -158,9 +168,12 @@ def _adoption(
     # A practice bigger than half of what is wanted would decide the outcome alone.
     candidates = np.flatnonzero(able & (share <= wanted / 2))
     order = candidates[np.argsort(key[candidates], kind="stable")]
-    chosen = order[: max(3, int(np.searchsorted(np.cumsum(share[order]), wanted)) + 1)]
+    wanted_number = max(3, int(np.searchsorted(np.cumsum(share[order]), wanted)) + 1)
+    # Three physician practices bill from the start and keep records, so that people can go elsewhere.
+    sure = order[clinic[order] == PHYSICIAN][:3]
+    chosen = np.concatenate([sure, order[~np.isin(order, sure)][: max(0, wanted_number - len(sure))]])
     early = random.random(count) < settings["adopted_before_window"]
-    early[chosen[:3]] = True
+    early[sure] = True
     late = opens + np.floor(random.random(count) * max(1, room * 2 // 3)).astype(np.int64)
     starts = np.full(count, NEVER, dtype=np.int64)
     starts[chosen] = np.where(early[chosen], opens, late[chosen])
@@ -170,8 +183,9 @@ def _adoption(
     silent = (
         max(1, round(len(chosen) * settings["without_records"])) if settings["without_records"] > 0 else 0
     )
-    by_share = chosen[np.argsort(share[chosen], kind="stable")]
-    quiet = by_share[len(chosen) // 3 :][:silent]
+    others = chosen[~np.isin(chosen, sure)]
+    by_share = others[np.argsort(share[others], kind="stable")]
+    quiet = by_share[len(others) // 3 :][:silent]
     keeps[quiet] = False
     starts[quiet] = opens
     return starts, keeps

@@ -1,4 +1,4 @@
-"""The rules against planted errors in windows of other policy years: first years of CCM, and the years of G2058."""
+"""The rules against planted errors elsewhere: the first years of CCM, the years of G2058, and clinics of every kind."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from pipelines.simulate import simulate
 from tests.dbt_project.built_warehouse import Built, build
 
 PEOPLE, MONTHS, SEED = 1500, 36, 20
-# Last month of the window and planted rules that its policy leaves no room for: no staff add-on before 2020.
-WINDOWS = {"2015 to 2017": ("2017-12", {"F11"}), "2019 to 2021": ("2021-12", set())}
+# Last month of the window, planted rules that its policy leaves no room for (no staff add-on before 2020), practices.
+WINDOWS = {
+    "2015 to 2017": ("2017-12", {"F11"}, ""),
+    "2019 to 2021": ("2021-12", set(), ""),
+    "clinics": ("2025-12", set(), "practices: {rhc: 0.2, fqhc: 0.1, hospital_outpatient: 0.4}\n"),
+}
 
 
 @pytest.fixture(scope="module", params=sorted(WINDOWS))
 def years(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Built, Path, set[str]]:
-    last, absent = WINDOWS[request.param]
+    last, absent, practices = WINDOWS[request.param]
     folder = tmp_path_factory.mktemp("simulated")
     more_users = folder / "more_users.yml"  # so that a small population has room for every kind of error
-    more_users.write_text("ccm: {uptake_scale: 4}\n", encoding="utf-8")
+    more_users.write_text(f"ccm: {{uptake_scale: 4}}\n{practices}", encoding="utf-8")
     last_month = dt.date.fromisoformat(f"{last}-01")
     record = simulate(PEOPLE, MONTHS, SEED, folder, last_month=last_month, parameters=more_users)
     assert record["last_window_month"] == last

@@ -9,7 +9,9 @@ CCM = "('99490', '99487', '99491', '99439', '99489', '99437', 'G2058')"
 # Minutes of the practice's record, seconds summed and floored once; null where the practice keeps none.
 SETUP = f"""
 create or replace temp view billed as
-    select * from final_lines where hcpcs_code in {CCM} and not is_denied;
+    select * from final_lines where hcpcs_code in {CCM} and not is_denied
+    -- what the hospital is paid beside its department's practitioner is no bill of the practitioner
+    and coalesce(revenue_center_code, '') <> '0510';
 create or replace temp view subjects as
     select beneficiary_id, service_month, rendering_npi as npi, any_value(billing_tin) as tin,
            coalesce(sum(units) filter (where hcpcs_code in {BASES}), 0) as base_units,

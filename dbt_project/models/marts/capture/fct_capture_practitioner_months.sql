@@ -6,6 +6,7 @@ with lines as (
         service_month,
         practitioner_npi,
         practice_tin,
+        claim_type,
         hcpcs_code,
         code_role,
         units,
@@ -18,6 +19,24 @@ with lines as (
     where family = 'CCM'
 ),
 
+-- a hospital's claim for a service and the professional's are one service billed twice over, not two
+billed_by_kind as (
+    select
+        beneficiary_id,
+        service_month,
+        practitioner_npi,
+        hcpcs_code,
+        claim_type,
+        min(practice_tin) as practice_tin,
+        min(setting) as setting,
+        min(code_role) as code_role,
+        sum(units) as units,
+        sum(coalesce(paid_usd, 0)) as paid_usd
+    from lines
+    where not is_denied or not has_accepted_line
+    group by beneficiary_id, service_month, practitioner_npi, hcpcs_code, claim_type
+),
+
 billed_codes as (
     select
         beneficiary_id,
@@ -28,10 +47,9 @@ billed_codes as (
         -- One setting prices the whole month on both sides: facility as soon as one line was billed there.
         min(min(setting)) over (partition by beneficiary_id, service_month, practitioner_npi) as setting,
         min(code_role) as code_role,
-        sum(units) as units,
-        sum(coalesce(paid_usd, 0)) as paid_usd
-    from lines
-    where not is_denied or not has_accepted_line
+        max(units) as units,
+        sum(paid_usd) as paid_usd
+    from billed_by_kind
     group by beneficiary_id, service_month, practitioner_npi, hcpcs_code
 ),
 
