@@ -28,7 +28,7 @@ def years(
     last, absent, practices = WINDOWS[request.param]
     folder = tmp_path_factory.mktemp("simulated")
     more_users = folder / "more_users.yml"  # so that a small population has room for every kind of error
-    more_users.write_text(f"ccm: {{uptake_scale: 4}}\n{practices}", encoding="utf-8")
+    more_users.write_text(f"ccm: {{uptake_scale: 7}}\n{practices}", encoding="utf-8")
     last_month = dt.date.fromisoformat(f"{last}-01")
     record = simulate(PEOPLE, MONTHS, SEED, folder, last_month=last_month, parameters=more_users)
     assert record["last_window_month"] == last
