@@ -23,7 +23,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.extracts import archive, detect
+from pipelines.extracts import archive, detect, resolution
+from pipelines.extracts.advice import quarantine_advice, told
 from pipelines.extracts.batch import BatchWriter, LandingError
 from pipelines.extracts.contract import contract_version, load_contracts
 from pipelines.extracts.delivery import Delivery, UnreadableExtract
@@ -140,6 +141,11 @@ def _land(
             writer.write_quarantine(delivery)
             manifest = _manifest(writer, delivery, checksums, sizes)
             manifest["recognised"] = detect.reason(module, folder)
+            manifest["resolved"] = _guarded(
+                lambda: resolution.resolved(con, incoming, settings.quarantine, received.isoformat()),
+                "comparing",
+                "earlier quarantine",
+            )
         for name, size in sizes.items():
             if (folder / name).stat().st_size != size:
                 raise UnreadableExtract(name, "the file changed while it was read")
@@ -212,42 +218,6 @@ def _described(folder: Path, *, already_landed: bool) -> LandedBatch:
         counts=manifest["tables"],
         reasons=manifest["quarantine_reasons"],
     )
-
-
-def told(settings: Settings, batch: LandedBatch) -> list[str]:
-    """Lines for a person about a batch: its format and why, what was noticed and what was set aside."""
-    ignored = json.loads((batch.folder / "manifest.json").read_text())["ignored_files"]
-    state = "was landed before; nothing changed" if batch.already_landed else "landed"
-    return [
-        f"recognised as {batch.format}: {batch.recognised}",
-        *([f"not read: {len(ignored)} other files, listed in the batch's manifest.json"] if ignored else []),
-        f"batch {batch.batch_id} {state}: {batch.rows_landed:,} of {batch.rows_in:,} rows",
-        *quarantine_advice(settings, batch.batch_id),
-    ]
-
-
-def quarantine_advice(settings: Settings, batch_id: str) -> list[str]:
-    """Lines for a person: what was noticed, what was set aside, and how to bring it in once corrected."""
-    manifest = json.loads((settings.landing / batch_id / "manifest.json").read_text())
-    noted = [f"note: {note}" for note in manifest.get("notes", [])]
-    set_aside = sum(count["rows_quarantined"] for count in manifest["tables"].values())
-    if not set_aside:
-        return [*noted, f"{batch_id}: every row landed."]
-    lines = [*noted, f"{batch_id}: {set_aside} of its rows were set aside and are in no table:"]
-    for table, reasons in manifest["quarantine_reasons"].items():
-        listed = ", ".join(f"{reason} {rows}" for reason, rows in reasons.items())
-        lines.append(f"  {table}: {listed}")
-    if any("duplicate_row" in reasons for reasons in manifest["quarantine_reasons"].values()):
-        lines.append("  (duplicate_row needs nothing: an identical row landed)")
-    lines += [
-        f"The rows, with file, line, column and what was expected: {settings.quarantine / batch_id}.parquet "
-        "(holds patient data)",
-        "To bring them in: correct them at the source and put them into files of the same names in a new "
-        "folder (only the corrected rows are needed, for claims with their lines and diagnoses),",
-        f"  then: ccm land FOLDER --format {manifest['format']}",
-        "They become a batch of their own; the batch above stays as it is.",
-    ]
-    return lines
 
 
 def _guarded(action: Any, doing: str, what: str) -> Any:

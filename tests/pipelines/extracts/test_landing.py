@@ -469,15 +469,43 @@ def test_advice_tells_what_was_set_aside_and_how_to_bring_it_in(delivery: Any) -
     assert any("ccm land FOLDER --format practice" in line for line in advice)
 
 
-def test_a_corrected_row_lands_in_a_later_batch(new_delivery: Callable[[], Any], delivery: Any) -> None:
+def test_a_corrected_row_lands_in_a_later_batch_and_both_batches_tell(
+    new_delivery: Callable[[], Any], delivery: Any
+) -> None:
     everything(delivery)
-    delivery.give("providers", "123,T9,Eva,MD")
-    assert delivery.land().reasons == {"providers": {"pattern": 1}}
+    delivery.give("providers", "1234567899,t9,Eva,", "12,T9,Ada,MD")
+    delivery.give("claim_lines", "C9,1,1,2024-01-05,99490,1,1", "C1,1,3,2024-01-05,99490,1,one")
+    first = delivery.land()
+    assert first.reasons == {
+        "claim_lines": {"not_a_number": 1, "parent_missing": 1},
+        "providers": {"pattern": 1},
+    }
     later = new_delivery()
     later.settings = delivery.settings
-    later.write("providers.csv", "npi,practice_tin,provider_name,credential\n1234567899,T9,Eva,MD\n")
+    later.give("claims")
+    later.give("claim_lines", "C1,1,3,2024-01-05,99490,1,1.00")
     batch = later.land(received=datetime.date(2024, 7, 31))
-    assert batch.counts["providers"] == {"rows_in": 1, "rows_landed": 1, "rows_quarantined": 0}
+    assert batch.counts["claim_lines"] == {"rows_in": 4, "rows_landed": 4, "rows_quarantined": 0}
+    assert (
+        f"brought in 1 rows that {first.batch_id} had set aside (claim_lines not_a_number 1)"
+        in landing_module.told(delivery.settings, batch)
+    )
+    advice = quarantine_advice(delivery.settings, first.batch_id)
+    assert "  (1 of them have come in, corrected, with later batches)" in advice
+    again = json.loads((batch.folder / "manifest.json").read_text())["resolved"]
+    assert again == {first.batch_id: {"claim_lines": {"not_a_number": 1}}}
+
+
+def test_a_delivery_of_an_earlier_day_settles_nothing(new_delivery: Callable[[], Any], delivery: Any) -> None:
+    delivery.give("providers", "1234567899,T9,Eva,MD", "1234567899,T9,Eva,NP")
+    assert delivery.land().reasons == {"providers": {"conflicting_key": 2}}
+    for month, settled in ((5, 0), (7, 2)):
+        later = new_delivery()
+        later.settings = delivery.settings
+        later.write("providers.csv", f"npi,practice_tin,provider_name\n1234567899,t9,Eva {month}\n")
+        batch = later.land(received=datetime.date(2024, month, 30))
+        found = json.loads((batch.folder / "manifest.json").read_text())["resolved"]
+        assert sum(sum(tables["providers"].values()) for tables in found.values()) == settled
 
 
 FAULTS: dict[str, dict[str, list[str]]] = {
