@@ -92,6 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     rules = command("rules", do_rules, "the rule catalogue, or one rule with its citation, dates and tests")
     rules.add_argument("rule_id", nargs="?", metavar="RULE_ID")
+    rules.add_argument("--json", action="store_true", help="the same as JSON")
 
     audit = command("audit", do_audit, "the tests of the OIG's audits of CCM payments, on your own data")
     audit.add_argument("which", choices=("oig",), metavar="oig")
@@ -228,12 +229,16 @@ def do_explain(chosen: argparse.Namespace) -> int:
 
 
 def do_rules(chosen: argparse.Namespace) -> int:
-    from pipelines.rules import UnknownRule, catalogue, find, render_list, render_rule
+    from pipelines.rules import UnknownRule, as_json, catalogue, find, render_list, render_rule
 
     try:
-        print(render_rule(find(chosen.rule_id)) if chosen.rule_id else render_list(catalogue()))
+        found = [find(chosen.rule_id)] if chosen.rule_id else catalogue()
     except UnknownRule as problem:
         raise Usage(str(problem)) from None
+    if chosen.json:
+        print(as_json(found))
+    else:
+        print(render_rule(found[0]) if chosen.rule_id else render_list(found))
     return 0
 
 

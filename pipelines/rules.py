@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
 import textwrap
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipelines.settings import RULES
+from pipelines.settings import POLICY_SEEDS, RULES
 
 # The C loader where PyYAML was built with it: the files are mostly unit tests and parse ten times faster.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -33,7 +37,10 @@ class RuleTest:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule as its YAML states it; dates are ISO text, both ends included."""
+    """One rule as its YAML states it; dates are ISO text, both ends included.
+
+    `policy` names the seeds that its SQL reads itself, `audits` the tests of OIG audits that it stands for.
+    """
 
     rule_id: str
     title: str
@@ -50,6 +57,8 @@ class Rule:
     reviewed: str
     model: str
     description: str
+    policy: tuple[str, ...]
+    audits: tuple[str, ...]
     tests: tuple[RuleTest, ...]
 
 
@@ -86,8 +95,30 @@ def _read(path: Path) -> Rule:
         **{key: str(meta[key]) for key in _META},
         model=model["name"],
         description=model["description"],
+        policy=_seeds(path.with_suffix(".sql")),
+        audits=_audits().get(str(meta["rule_id"]), ()),
         tests=tests,
     )
+
+
+def _seeds(sql: Path) -> tuple[str, ...]:
+    names = re.findall(r"ref\('(\w+)'\)", sql.read_text(encoding="utf-8"))
+    return tuple(sorted({name for name in names if (POLICY_SEEDS / f"{name}.csv").exists()}))
+
+
+@cache
+def _audits() -> dict[str, tuple[str, ...]]:
+    """Rule -> tests of OIG audits that are made of it, as `audit test`."""
+    found: dict[str, list[str]] = {}
+    with (POLICY_SEEDS / "oig_audit_tests.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["rule_id"], []).append(f"{row['audit']} {_words(row['test_id'])}")
+    return {rule_id: tuple(tests) for rule_id, tests in found.items()}
+
+
+def as_json(rules: list[Rule]) -> str:
+    """Rules as a JSON list; every test with the statuses that it expects and why."""
+    return json.dumps([asdict(rule) for rule in rules], indent=2)
 
 
 def catalogue(folder: Path = RULES) -> list[Rule]:
@@ -122,6 +153,7 @@ def render_rule(rule: Rule, width: int = 100) -> str:
     """One rule with its authority, its dates, its limits and its tests by name."""
     until = "open" if rule.effective_to == "9999-12-31" else rule.effective_to
     fields = (
+        ("answers", rule.description.strip()),
         ("citation", rule.citation),
         ("in force", f"{rule.effective_from} to {until}"),
         ("severity", _words(rule.severity)),
@@ -129,6 +161,8 @@ def render_rule(rule: Rule, width: int = 100) -> str:
         ("source", f"confidence {rule.confidence}; rests on: {_words(rule.rests_on)}"),
         ("evidence", rule.evidence),
         ("not covered", rule.does_not_cover),
+        ("policy read", ", ".join(rule.policy) or "through the models it reads"),
+        *([("audits", "; ".join(rule.audits))] if rule.audits else []),
         ("reviewed", rule.reviewed),
         ("model", rule.model),
     )

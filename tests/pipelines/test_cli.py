@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -42,6 +43,32 @@ def test_one_rule_shows_its_citation_and_what_it_does_not_cover(capsys: pytest.C
     assert main(["rules", "F14"]) == 0
     said = capsys.readouterr().out
     assert "F14" in said and "itation" in said and "not cover" in said
+
+
+def test_the_catalogue_and_one_rule_come_as_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "--json"]) == 0
+    every = json.loads(capsys.readouterr().out)
+    assert main(["rules"]) == 0
+    assert [rule["rule_id"] for rule in every] == [
+        line.split()[0] for line in capsys.readouterr().out.splitlines()
+    ]
+    assert main(["rules", "f04", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert one == next(rule for rule in every if rule["rule_id"] == "F04")
+    assert one["citation"] and one["does_not_cover"] and one["tests"][0]["description"]
+    assert one["audits"] == [
+        "A-07-17-05101 overlap plan oversight",
+        "A-07-19-05122 overlap plan oversight",
+    ]
+
+
+def test_one_rule_names_the_policy_that_it_reads_and_the_audits_that_it_stands_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["rules", "F11"]) == 0
+    assert "unit_limits" in capsys.readouterr().out
+    assert main(["rules", "F01"]) == 0
+    assert "A-07-19-05122 duplicate same" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
