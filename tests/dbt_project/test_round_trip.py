@@ -1,4 +1,4 @@
-"""A population written as RIF and as a claim feed comes out of core as it went in, up to what each carries.
+"""A population written as RIF, as a claim feed and as FHIR comes out of core as it went in, up to what each carries.
 
 What a format cannot carry is listed here column by column; everything else must be equal, row for row.
 """
@@ -15,9 +15,9 @@ import pytest
 from pipelines.simulate import simulate
 from tests.dbt_project.built_warehouse import build
 
-FORMATS = ("practice", "rif", "cclf")
-WRITTEN = ("rif", "cclf")
-# Tables that come beside both in the contract's own form.
+FORMATS = ("practice", "rif", "cclf", "fhir")
+WRITTEN = ("rif", "cclf", "fhir")
+# Tables that come beside all of them in the contract's own form.
 BESIDE = (
     "core_care_management_time",
     "core_care_plans",
@@ -64,6 +64,8 @@ NOT_CARRIED: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
         },
         "core_diagnoses": {"claim_id": ()},
     },
+    # A Coverage has the status of the year; no part of it is an election of hospice.
+    "fhir": {"core_enrollment_months": {"has_hospice_election": (), "medicare_status_code": ()}},
 }
 # Rows that a format has no place for.
 LEFT_OUT = {
@@ -185,7 +187,11 @@ def test_the_population_holds_what_the_formats_differ_in(
         for row in con.execute(f"select distinct not_final_reason from {written}.core_claims").fetchall()
     }
     assert changed > 10
-    expected = {"rif": "superseded_statement", "cclf": "cancelled_by_another_claim"}
+    expected = {
+        "rif": "superseded_statement",
+        "cclf": "cancelled_by_another_claim",
+        "fhir": "cancelled_by_another_claim",
+    }
     assert {"cancellation", expected[written], None} <= reasons
     ((hospice,),) = con.execute(
         "select count(*) from practice.core_enrollment_months where has_hospice_election"
