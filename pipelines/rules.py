@@ -43,6 +43,7 @@ class Rule:
     """
 
     rule_id: str
+    families: str
     title: str
     citation: str
     effective_from: str
@@ -64,6 +65,7 @@ class Rule:
 
 _META = (
     "rule_id",
+    "families",
     "title",
     "citation",
     "effective_from",
@@ -154,6 +156,7 @@ def render_rule(rule: Rule, width: int = 100) -> str:
     until = "open" if rule.effective_to == "9999-12-31" else rule.effective_to
     fields = (
         ("answers", rule.description.strip()),
+        ("asked of", f"paid {rule.families.replace(' ', ', ')}"),
         ("citation", rule.citation),
         ("in force", f"{rule.effective_from} to {until}"),
         ("severity", _words(rule.severity)),

@@ -207,6 +207,7 @@ def rule_section(rule: rules.Rule) -> str:
     until = "now" if rule.effective_to.startswith("9999") else rule.effective_to
     facts = {
         "Finds": rule.title,
+        "Asked of": rule.families.replace(" ", ", "),
         "Source": rule.citation,
         "In force": f"{rule.effective_from} to {until}",
         "Severity": words(rule.severity),

@@ -140,6 +140,7 @@ def _rows(patient: Patient) -> Iterator[tuple[str, Row]]:
                 },
             )
     yield from _visits(patient)
+    yield from _stays(patient)
     yield from _bills(patient)
     for n, activity in enumerate(story.get("time", []), 1):
         served_by = practitioners()[activity["for"]]
@@ -205,6 +206,27 @@ def _visits(patient: Patient) -> Iterator[tuple[str, Row]]:
                     "icd_version": visit.get("icd", 10),
                 },
             )
+
+
+def _stays(patient: Patient) -> Iterator[tuple[str, Row]]:
+    for n, stay in enumerate(patient.story.get("stays", []), 1):
+        yield (
+            "claims",
+            {
+                "claim_id": f"{patient.id}-S{n}",
+                "claim_version": 1,
+                "beneficiary_id": patient.id,
+                "claim_type": stay.get("kind", "inpatient"),
+                "from_date": stay["from"],
+                "through_date": stay["through"],
+                "admission_date": stay["from"],
+                "discharge_date": stay["through"],
+                "action": "original",
+                "processed_date": stay["through"] + dt.timedelta(days=14),
+                "is_denied": False,
+                "paid_usd": 9000,
+            },
+        )
 
 
 def _bills(patient: Patient) -> Iterator[tuple[str, Row]]:

@@ -13,7 +13,7 @@ from pipelines import rules
 from tests.dbt_project.built_warehouse import Built, build
 from tests.dbt_project.named_patients import Patient, patients, practitioners, write_delivery
 
-RECEIVED = dt.date(2024, 6, 30)
+RECEIVED = dt.date(2026, 12, 31)
 PATIENTS = patients()
 each_patient = pytest.mark.parametrize("patient", PATIENTS, ids=lambda patient: patient.id)
 
@@ -22,7 +22,7 @@ each_patient = pytest.mark.parametrize("patient", PATIENTS, ids=lambda patient: 
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     out = tmp_path_factory.mktemp("cases")
     rows = write_delivery(out / "delivery", PATIENTS)
-    built = build(out, out / "delivery", RECEIVED, "2023-12")
+    built = build(out, out / "delivery", RECEIVED, "2026-11")
     landed = {table: count["rows_landed"] for table, count in built.batch.counts.items()}
     assert landed == rows, built.batch.reasons
     return built
@@ -127,21 +127,31 @@ def test_every_rule_is_broken_by_somebody_and_kept_by_somebody(built: Built) -> 
 
 
 def test_every_rule_in_force_is_assessed_for_every_practitioner_month(built: Built) -> None:
-    for month in ("2016-12", "2023-05"):
-        in_force = sum(
-            rule.effective_from <= f"{month}-01" <= rule.effective_to for rule in rules.catalogue()
-        )
-        (row,) = built.rows(
+    for month in ("2016-12", "2023-05", "2025-02"):
+        paid = built.rows(
             """
-            select count(*), count(distinct subject_id)
-            from flags.rule_results
+            select subject_id, list(distinct family)
+            from flags.subject_lines
             where strftime(service_month, '%Y-%m') = ?
+            group by subject_id
             """,
             month,
         )
-        assert row[1] > 0
-        assert row[0] == row[1] * in_force
-
+        in_force = [
+            rule for rule in rules.catalogue() if rule.effective_from <= f"{month}-01" <= rule.effective_to
+        ]
+        asked = {
+            (rule.rule_id, subject)
+            for subject, families in paid
+            for rule in in_force
+            if {*rule.families.split()} & {*families}
+        }
+        assessed = built.rows(
+            "select rule_id, subject_id from flags.rule_results where strftime(service_month, '%Y-%m') = ?",
+            month,
+        )
+        assert len(assessed) == len(asked) > 0
+        assert {*assessed} == asked
 
 def test_some_patients_are_clean() -> None:
     assert len(PATIENTS) >= 12

@@ -8,7 +8,7 @@
     {%- endfor -%}
 {%- endif -%}
 {%- set text_columns = [
-    'rule_id', 'title', 'citation', 'severity', 'certainty', 'determinism', 'confidence', 'rests_on',
+    'rule_id', 'families', 'title', 'citation', 'severity', 'certainty', 'determinism', 'confidence', 'rests_on',
     'evidence', 'does_not_cover', 'reviewed'
 ] %}
 

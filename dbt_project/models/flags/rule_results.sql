@@ -10,6 +10,14 @@ with results as (
     union all
     select * from {{ ref('rule_f05_overlap_esrd_capitation') }}
     union all
+    select * from {{ ref('rule_f06_overlap_transitional_care') }}
+    union all
+    select * from {{ ref('rule_f07_overlap_principal_care') }}
+    union all
+    select * from {{ ref('rule_f08_overlap_advanced_primary_care') }}
+    union all
+    select * from {{ ref('rule_f09_advanced_primary_care_twice') }}
+    union all
     select * from {{ ref('rule_f10_add_on_without_base') }}
     union all
     select * from {{ ref('rule_f11_add_on_units_over_cap') }}

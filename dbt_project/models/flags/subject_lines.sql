@@ -1,4 +1,5 @@
--- Every care-management line that was paid to a practitioner in a month in which the practitioner was paid for CCM.
+-- Every care-management line that was paid to a practitioner in a month in which the practitioner was paid for a programme
+-- that some rule is about.
 with paid_lines as (
     select
         billed.*,
@@ -11,10 +12,17 @@ with paid_lines as (
     where not coalesce(billed.is_denied, false)
 ),
 
-subjects as (
-    select distinct subject_id
+families as (
+    select distinct paid_lines.family
     from paid_lines
-    where is_ccm
+    inner join {{ ref('rule_catalogue') }} as catalogue
+        on {{ is_among('paid_lines.family', 'catalogue.families') }}
+),
+
+subjects as (
+    select distinct paid_lines.subject_id
+    from paid_lines
+    inner join families on paid_lines.family = families.family
 )
 
 select
@@ -24,6 +32,7 @@ select
     lines.practitioner_npi,
     lines.practice_tin,
     lines.claim_line_id,
+    lines.claim_id,
     lines.claim_type,
     lines.from_date,
     lines.hcpcs_code,
@@ -34,6 +43,9 @@ select
     lines.is_ccm,
     lines.is_in_force,
     lines.units,
+    lines.place_of_service_code,
+    lines.setting,
+    lines.allowed_usd,
     -- units of this code in the practitioner-month up to and including this line, in order of payment
     sum(lines.units) over (
         partition by lines.subject_id, lines.hcpcs_code

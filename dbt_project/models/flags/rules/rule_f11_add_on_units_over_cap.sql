@@ -22,7 +22,7 @@ limited_lines as (
         on
             lines.hcpcs_code = unit_limit.hcpcs_code
             and {{ in_force('unit_limit', 'lines.service_month') }}
-    where lines.is_ccm and lines.code_role = 'addon'
+    where lines.code_role = 'addon'
 ),
 
 codes as (

@@ -20,7 +20,7 @@ base_lines as (
         on
             lines.hcpcs_code = unit_limit.hcpcs_code
             and {{ in_force('unit_limit', 'lines.service_month') }}
-    where lines.is_ccm and lines.code_role = 'base'
+    where lines.code_role = 'base'
 ),
 
 counted as (

@@ -26,7 +26,6 @@ ccm_lines as (
         codes.is_certain
     from {{ ref('subject_lines') }} as lines
     left join codes on lines.hcpcs_code = codes.hcpcs_code
-    where lines.is_ccm
 ),
 
 counted as (
