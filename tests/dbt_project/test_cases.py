@@ -153,6 +153,7 @@ def test_every_rule_in_force_is_assessed_for_every_practitioner_month(built: Bui
         assert len(assessed) == len(asked) > 0
         assert {*assessed} == asked
 
+
 def test_some_patients_are_clean() -> None:
     assert len(PATIENTS) >= 12
     assert sum(not patient.expected["findings"] for patient in PATIENTS) >= 3

@@ -12,11 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import rules
 from pipelines.simulate import simulate
 from tests.dbt_project.built_warehouse import Built, build
 
 PEOPLE, MONTHS, SEED = 1500, 36, 20
+# Rules whose errors the simulator plants; of the others it shows that they keep silent where nothing is wrong.
+PLANTED = {f"F{number:02}" for number in (1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 24, 26, 28, 35)}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_every_model_builds_and_every_data_test_passes(built: Built) -> None:
 
 def test_every_planted_error_is_found(built: Built, simulated: Path) -> None:
     planted = _truth(simulated, "is_planted")
-    assert {rule for rule, *_ in planted} >= {rule.rule_id for rule in rules.catalogue()}
+    assert {rule for rule, *_ in planted} == PLANTED
     assert planted - _findings(built) == set()
 
 
