@@ -79,6 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     land = command("land", do_land, "one delivery into landing, nothing else")
     land.add_argument("extracts", type=Path, metavar="DIR")
     land.add_argument("--format", choices=FORMATS, default="auto")
+    land.add_argument("--mapping", type=Path, help="columns of an export (docs/formats.md)")
     land.add_argument("--received", type=day, help="day the delivery was received (default: today)")
     out(land)
 
@@ -202,8 +203,16 @@ def do_land(chosen: argparse.Namespace) -> int:
     from pipelines.settings import from_environment
 
     settings = from_environment(chosen.out)
+    if chosen.mapping and not chosen.mapping.is_file():
+        raise Usage(f"{chosen.mapping} is not a file")
     try:
-        batch = land(delivery(chosen.extracts), settings, format=chosen.format, received=chosen.received)
+        batch = land(
+            delivery(chosen.extracts),
+            settings,
+            format=chosen.format,
+            received=chosen.received,
+            mapping=chosen.mapping,
+        )
     except UnreadableExtract as problem:
         raise Usage(str(problem)) from None
     except LandingError as problem:

@@ -7,7 +7,7 @@ import errno
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pipelines.extracts.delivery import UnreadableExtract
@@ -33,8 +33,12 @@ def archives(delivery: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def unpacked(delivery: Path, found: Sequence[Path], into: Path) -> Iterator[Path]:
+def unpacked(
+    delivery: Path, found: Sequence[Path], into: Path, also: Mapping[str, Path] | None = None
+) -> Iterator[Path]:
     """A folder with the files of the archives `found` and those beside them; it goes when the block ends.
+
+    `also`: further files by the name that they get there.
 
     The folder `into` is made. Folders inside an archive are left out: its files stand side by side. Raises
     `UnreadableExtract` for an archive that is damaged, encrypted, too large or not what it claims, that names
@@ -46,6 +50,9 @@ def unpacked(delivery: Path, found: Sequence[Path], into: Path) -> Iterator[Path
             for path in sorted(delivery.iterdir()):
                 if path.is_file() and path not in found:
                     (into / path.name).symlink_to(path.resolve())
+        for name, path in (also or {}).items():
+            (into / name).unlink(missing_ok=True)
+            (into / name).symlink_to(path.resolve())
         for archive in found:
             try:
                 _unpack(archive, into)

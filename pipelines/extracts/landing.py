@@ -23,7 +23,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.extracts import archive, detect, resolution
+from pipelines.extracts import archive, detect, mappings, resolution
 from pipelines.extracts.advice import quarantine_advice, told
 from pipelines.extracts.batch import BatchWriter, LandingError
 from pipelines.extracts.contract import contract_version, load_contracts
@@ -70,16 +70,18 @@ def land(
     *,
     format: str = "auto",
     received: datetime.date | None = None,
+    mapping: Path | None = None,
 ) -> LandedBatch:
     """Land the delivery in `folder`, which may be or hold a zip archive; a batch of it is returned unchanged.
 
-    `received` (default: today) is the day the delivery arrived: dates of service after it are refused, and a
+    `mapping` is read as if it lay in the delivery (docs/formats.md). `received` (default: today) is the day the delivery arrived: dates of service after it are refused, and a
     run `as of` an earlier day does not see the batch. Raises `UnreadableExtract` where a file cannot be read
     and `LandingError` where rows would be lost; either way nothing of the delivery is left behind.
     """
     found = archive.archives(folder)
+    also = {} if mapping is None else {f"{mapping.name.split('.')[0]}{mappings.ENDING}": mapping}
     # A folder is looked at before anything is made, an archive when it is unpacked.
-    chosen = None if found else _chosen(folder, format)
+    chosen = None if found or also else _chosen(folder, format)
     try:
         for private in (settings.out, settings.landing, settings.quarantine):
             private.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,7 +89,7 @@ def land(
             _clear_killed(settings)
             if chosen is None:
                 beside = settings.landing / f"{INCOMING}unpacked"
-                folder = opened.enter_context(archive.unpacked(folder, found, beside))
+                folder = opened.enter_context(archive.unpacked(folder, found, beside, also))
                 chosen = _chosen(folder, format)
             module, checksums = chosen
             batch_id = _batch_id(module.NAME, checksums)

@@ -1,7 +1,8 @@
-"""The contract's own tables as files: what a practice, a registry or the simulator delivers.
+"""The contract's own tables as files, and exports of practices' systems by a mapping of their columns.
 
 `<table>.csv`, `<table>.csv.gz` or `<table>.parquet`, any subset of the tables; a table may be split over
-files named `<table>-<anything>.csv` and so on. Text is comma-separated with a header line.
+files named `<table>-<anything>.csv` and so on. Text is comma-separated with a header line. Any other CSV or
+Excel file is read where a mapping fits its header: one that lies beside it (`*.mapping.yml`) or a shipped one.
 """
 
 from __future__ import annotations
@@ -13,25 +14,43 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.extracts import exports
 from pipelines.extracts.columnar import open_parquet
 from pipelines.extracts.contract import Contract, load_contracts
 from pipelines.extracts.delimited import open_delimited
 from pipelines.extracts.delivery import Delivery, SourceFile, UnreadableExtract, sql_name
+from pipelines.extracts.mappings import ENDING
 
 NAME = "practice"
-LOOKS_FOR = "files called after a contract table (claims.csv, claims.csv.gz, claims.parquet, claims-2.csv)"
+LOOKS_FOR = (
+    "files called after a contract table (claims.csv, claims.csv.gz, claims.parquet, claims-2.csv), "
+    "or exports that a mapping fits"
+)
 FILE_NAME = re.compile(r"(?P<table>[a-z_]+)(-[^/]*)?\.(csv|csv\.gz|parquet)", re.IGNORECASE)
 
 
 def sources(folder: Path) -> list[Path]:
-    """Files of `folder` that are named after a contract table."""
-    return sorted(path for path in folder.iterdir() if path.is_file() and _table(path) is not None)
+    """Files named after a contract table, exports that a mapping fits, and the delivery's own mappings."""
+    own = exports.own_mappings(folder)
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.is_file()
+        and (_table(path) is not None or _is_mapping(path) or exports.mapping_for(path, own) is not None)
+    ]
+    return sorted(found)
 
 
 def recognises(folder: Path) -> str | None:
     """The reason why `folder` is in this format, or None."""
-    found = sources(folder)
-    return f"{found[0].name} is named after a contract table" if found else None
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and _table(path) is not None:
+            return f"{path.name} is named after a contract table"
+    for path in sources(folder):
+        mapping = exports.mapping_for(path)
+        if mapping is not None:
+            return f"{path.name} has the columns of {mapping.name} ({mapping.path.name})"
+    return None
 
 
 def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
@@ -40,14 +59,22 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
     files: list[SourceFile] = []
     views: dict[str, list[str]] = defaultdict(list)
     accounting: dict[str, str] = {}
+    notes: list[str] = []
+    own = exports.own_mappings(folder)
     for place, path in enumerate(sources(folder)):
         table = _table(path)
-        if table is None:
-            continue
-        view = f"practice_{table}_{place}"
-        files.append(_open(con, path, contracts[table], view))
-        views[table].append(view)
-        accounting[path.name] = table
+        if table is not None:
+            view = f"practice_{table}_{place}"
+            files.append(_open(con, path, contracts[table], view))
+            views[table].append(view)
+            accounting[path.name] = table
+        elif (mapping := exports.mapping_for(path, own)) is not None:
+            export = exports.open_export(con, path, mapping, place)
+            files.append(export.source)
+            for filled, view in export.tables.items():
+                views[filled].append(view)
+            accounting[path.name] = export.accounted_by
+            notes += export.notes
     if not files:
         raise UnreadableExtract(str(folder), "no file to read", expected=LOOKS_FOR)
     for table, parts in views.items():
@@ -58,11 +85,18 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
         files=files,
         accounting=accounting,
         ignored={
-            str(path.relative_to(folder)): "not named after a contract table"
+            str(path.relative_to(folder)): "a mapping of an export's columns"
+            if _is_mapping(path)
+            else "not named after a contract table, and no mapping fits its header"
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name not in accounting
         },
+        notes=notes,
     )
+
+
+def _is_mapping(path: Path) -> bool:
+    return path.name.lower().endswith(ENDING)
 
 
 def _open(con: duckdb.DuckDBPyConnection, path: Path, contract: Contract, view: str) -> SourceFile:

@@ -450,7 +450,9 @@ def test_the_manifest_says_what_was_delivered_and_what_was_not_used(delivery: An
     (providers,) = [file for file in manifest["files"] if file["name"] == "providers.csv"]
     assert manifest["format"] == "practice"
     assert manifest["received_date"] == "2024-06-30"
-    assert manifest["ignored_files"] == {"notes.txt": "not named after a contract table"}
+    assert manifest["ignored_files"] == {
+        "notes.txt": "not named after a contract table, and no mapping fits its header"
+    }
     assert providers["unknown_columns"] == ["Shoe_Size"]
     assert providers["missing_columns"] == ["provider_name", "credential", "specialty_code"]
     assert (providers["rows_in"], providers["rows_landed"], providers["rows_quarantined"]) == (1, 1, 0)
