@@ -132,8 +132,21 @@ def build(context: RunContext) -> dg.Definitions:
             written = write(settings)
         return dg.MaterializeResult(metadata={"practices": written})
 
+    @dg.asset(
+        key=["publish", "ledger"],
+        group_name="publish",
+        deps=[reports, worklists],
+        description="What this run showed, kept where the next one finds it; last, so that only published runs are kept.",
+    )
+    def findings_ledger() -> dg.MaterializeResult:
+        from pipelines import ledger
+
+        with context.progress.step("ledger"):
+            added = ledger.remember_findings(settings)
+        return dg.MaterializeResult(metadata={"added": added is not None})
+
     return dg.Definitions(
-        assets=[landing, models, release, tables, reports, worklists],
+        assets=[landing, models, release, tables, reports, worklists, findings_ledger],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],
         resources={"dbt": warehouse.resource()},
         executor=dg.in_process_executor,

@@ -53,10 +53,8 @@ def run(request: Request) -> int:
     with progress.step("start"):
         import dagster as dg
 
-        from pipelines import ledger
         from pipelines.definitions import JOB, RunContext, build
 
-        ledger.prepare(settings)
         context = RunContext(
             settings=settings,
             extracts=extracts,
@@ -79,8 +77,6 @@ def run(request: Request) -> int:
             print(line)
     failures = what_failed(result, settings)
     write_quality(settings, context.outcomes)
-    if result.success:
-        ledger.remember_findings(settings)
     record = run_record(context, result, failures)
     settings.run_record.write_text(json.dumps(record, indent=1, default=str) + "\n")
     for line in summary(settings, record) if result.success else stopped(failures):

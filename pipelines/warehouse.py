@@ -16,6 +16,7 @@ import dagster as dg
 import packaging.version
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
+from pipelines import ledger
 from pipelines.settings import DBT_PROJECT, Settings
 
 # Sources of the dbt project that landing writes.
@@ -99,6 +100,7 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
     )
     def warehouse(context: dg.AssetExecutionContext, dbt: InstalledDbt) -> Iterator[Any]:
         os.environ.update(settings.dbt_environment())
+        ledger.prepare(settings)
         with run.progress.step("warehouse"):
             command = [*BUILD, "--vars", json.dumps(run.window().as_vars())]
             # dbt's own lines go to a file: a run prints one line a step.

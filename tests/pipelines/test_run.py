@@ -11,9 +11,13 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import polars.selectors as cs
 import pytest
 
+from pipelines.ledger import SIGHTINGS
 from pipelines.publish.tables import PUBLISHED
+from pipelines.review import review
+from pipelines.settings import Settings
 
 PEOPLE, MONTHS = 400, 12
 
@@ -133,13 +137,24 @@ def test_no_beneficiary_identifier_reaches_a_log_a_record_or_the_page(
     assert not [person for person in people if person in text]
 
 
-def test_a_second_run_on_the_same_input_gives_the_same_rows(
+def test_a_second_run_on_the_same_input_gives_the_same_rows_and_carries_a_review(
     first: subprocess.CompletedProcess[str], extracts: Path, out: Path
 ) -> None:
     before = published(out)
+    sightings = sorted((out / "ledger" / SIGHTINGS).iterdir())
+    assert [path.name for path in sightings] == ["000000.parquet", "2026-03-31.000001.parquet"]
+    reviewed = before["findings"]["finding_id"][0]
+    review(Settings(out=out), reviewed, "dismissed", "looked at")
     again = ccm_run(extracts, out)
     assert again.returncode == 0, again.stderr
     after = published(out)
+    # the run showed the same, so it adds nothing to the ledger
+    assert sorted((out / "ledger" / SIGHTINGS).iterdir()) == sightings
+    states = dict(after["findings"].select("finding_id", "review_state").iter_rows())
+    assert {state for finding, state in states.items() if finding != reviewed} == {"open"}
+    assert states[reviewed] == "dismissed"
+    for rows in (before, after):
+        rows["findings"] = rows["findings"].select(~cs.starts_with("review"))
     for name, rows in before.items():
         assert rows.equals(after[name]), name
     assert len(list((out / "landing").glob("batch-*"))) == 1
