@@ -30,7 +30,7 @@ HEAD = 65_536
 TABLES = {CLAIM: "claims", PERSON: "beneficiaries", COVER: "enrollment_months"}
 REASONS = {
     "not_utf8": "text in UTF-8",
-    "broken_document": "JSON to the end of the file",
+    "broken_document": "a complete JSON value",
     "unparsable_line": "one JSON object",
     "unexpected_shape": "parts of the shape that FHIR gives them",
     "superseded": "the last statement about this resource",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 
 from pipelines.extracts.delivery import UnreadableExtract
 from pipelines.extracts.landing import land
-from pipelines.settings import Settings
+from pipelines.settings import REPOSITORY, Settings
 from tests.pipelines.extracts.control_totals import Landed
 from tests.pipelines.extracts.fhir_making import (
     BB,
@@ -330,3 +332,33 @@ def test_every_public_sample_loads_and_agrees_with_a_plain_reading(tmp_path: Pat
         ).fetchall()[0][0]
         assert Decimal(str(landed.value("sum(paid_usd) from claims"))) + refused == paid
         assert batch.rows_in == batch.rows_landed + batch.rows_quarantined
+
+
+@pytest.mark.parametrize("shape", ["lines", "one bundle"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, shape: str) -> None:
+    line = json.dumps(CLAIM).encode()
+    peaks = []
+    for megabytes in (12, 96):
+        path = tmp_path / f"{megabytes}.ndjson"
+        with path.open("wb") as content:
+            count = (megabytes << 20) // len(line)
+            if shape == "lines":
+                content.writelines(line + b"\n" for _ in range(count))
+            else:
+                content.write(b'{"resourceType":"Bundle","entry":[')
+                content.writelines(b'{"resource":' + line + b"}," for _ in range(count))
+                content.write(b'{"resource":' + line + b"}]}\n")
+        code = (
+            "import resource, sys; from pathlib import Path;"
+            "from pipelines.extracts.json_resources import write_resources;"
+            f"rows = write_resources([(Path({str(path)!r}), 'a')], Path({str(tmp_path / 'out.parquet')!r}));"
+            "print(rows['a'], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True
+        )
+        rows, peak = map(int, ended.stdout.split())
+        assert rows == count + (shape != "lines")
+        peaks.append(peak)
+    # The file grew by 84 MB; what is held is a block, the largest resource and what the allocator keeps.
+    assert peaks[1] - peaks[0] < 40_000, peaks
