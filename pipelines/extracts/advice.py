@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from pipelines.extracts import resolution
+from pipelines.extracts.delivery import sql_text
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.extracts.landing import LandedBatch
+
+SHOWN = 5
 
 
 def told(settings: Settings, batch: LandedBatch) -> list[str]:
@@ -37,6 +43,7 @@ def quarantine_advice(settings: Settings, batch_id: str) -> list[str]:
     for table, reasons in manifest["quarantine_reasons"].items():
         listed = ", ".join(f"{reason} {rows}" for reason, rows in reasons.items())
         lines.append(f"  {table}: {listed}")
+    lines += _first_places(settings, batch_id)
     come_in = _come_in_since(settings, batch_id)
     if come_in:
         lines.append(f"  ({come_in} of them have come in, corrected, with later batches)")
@@ -51,6 +58,22 @@ def quarantine_advice(settings: Settings, batch_id: str) -> list[str]:
         "They become a batch of their own; the batch above stays as it is.",
     ]
     return lines
+
+
+def _first_places(settings: Settings, batch_id: str) -> list[str]:
+    """Where the first rows are that need a correction: file, line, column and reason, never a value."""
+    path = sql_text(glob.escape(str(settings.quarantine / f"{batch_id}.parquet")))
+    places = f"from read_parquet({path}) where reason not in {resolution.SETTLED}"
+    with duckdb.connect() as con:
+        ((waiting,),) = con.execute(f"select count(*) {places}").fetchall()
+        first = con.execute(f"""
+            select source_file, source_row, column_name, reason {places}
+            order by table_name, source_file, source_row, column_name, reason limit {SHOWN}""").fetchall()
+    lines = [
+        f"    {file}, line {row}{f', {column}' if column else ''}: {reason}"
+        for file, row, column, reason in first
+    ]
+    return [*lines, f"    and {waiting - SHOWN} more"] if waiting > SHOWN else lines
 
 
 def _come_in_since(settings: Settings, batch_id: str) -> int:

@@ -467,8 +467,22 @@ def test_advice_tells_what_was_set_aside_and_how_to_bring_it_in(delivery: Any) -
     batch = delivery.land()
     advice = quarantine_advice(delivery.settings, batch.batch_id)
     assert advice[0] == f"{batch.batch_id}: 1 of its rows were set aside and are in no table:"
-    assert advice[1] == "  claim_lines: parent_missing 1"
+    assert advice[1:3] == [
+        "  claim_lines: parent_missing 1",
+        "    claim_lines.csv, line 5, claim_id: parent_missing",
+    ]
     assert any("ccm land FOLDER --format practice" in line for line in advice)
+
+
+def test_advice_shows_the_first_places_and_says_how_many_more(delivery: Any) -> None:
+    everything(delivery)
+    delivery.give("providers", *(f"{number},T9,Eva,MD" for number in range(8)), "1234567890,T1,Ana Muñoz,MD")
+    advice = quarantine_advice(delivery.settings, delivery.land().batch_id)
+    assert advice[2:8] == [
+        *(f"    providers.csv, line {line}, npi: pattern" for line in range(4, 9)),
+        "    and 3 more",
+    ]
+    assert not any("Eva" in line for line in advice)
 
 
 def test_a_corrected_row_lands_in_a_later_batch_and_both_batches_tell(
