@@ -387,10 +387,13 @@ def oig(person: Person) -> set[tuple[str, str]]:
 
 
 def _window(person: Person, service: Row) -> tuple[dt.date, dt.date]:
-    """The 30 days from the discharge that the service follows; the day of the service where no discharge is seen."""
+    """The 30 days from the discharge that the service follows; where none is seen, from the latest day that it can have been:
+    the visit is due within 14 days (99495) or 7 (99496)."""
     day = service["from_date"]
-    ends = [stay["end_date"] for stay in person.stays if 0 <= (day - stay["end_date"]).days < 30]
-    return (max(ends), max(ends) + dt.timedelta(days=29)) if ends else (day, day)
+    ends = [stay["end_date"] for stay in person.stays if 0 <= (day - stay["end_date"]).days <= 30]
+    due = 14 if service["hcpcs_code"] == "99495" else 7
+    first = max(ends) if ends else day - dt.timedelta(days=due)
+    return first, first + dt.timedelta(days=29)
 
 
 def _meets(month: dt.date, first: dt.date, last: dt.date) -> bool:

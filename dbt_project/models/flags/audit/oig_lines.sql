@@ -32,56 +32,6 @@ by_rule as (
             and {{ in_force('tests', 'lines.from_date') }}
 ),
 
-transitions as (
-    select
-        tests.audit,
-        tests.test_id,
-        tests.effective_from,
-        tests.effective_to,
-        billed.beneficiary_id,
-        billed.practitioner_npi,
-        -- the days after the discharge that the service follows; where no discharge is seen, the day of the service alone
-        coalesce(max(stays.end_date), billed.from_date) as first_day,
-        coalesce(
-            cast({{ dbt.dateadd('day', 'tests.window_days - 1', 'max(stays.end_date)') }} as date), billed.from_date
-        ) as last_day
-    from tests
-    inner join {{ ref('fct_billed_lines') }} as billed
-        on tests.test_id = 'overlap_transition' and billed.family = 'TCM'
-    left join {{ ref('core_stays') }} as stays
-        on
-            billed.beneficiary_id = stays.beneficiary_id
-            and billed.from_date >= stays.end_date
-            and billed.from_date < cast({{ dbt.dateadd('day', 'tests.window_days', 'stays.end_date') }} as date)
-    where not coalesce(billed.is_denied, false)
-    group by
-        tests.audit,
-        tests.test_id,
-        tests.effective_from,
-        tests.effective_to,
-        tests.window_days,
-        billed.claim_line_id,
-        billed.beneficiary_id,
-        billed.practitioner_npi,
-        billed.from_date
-),
-
-by_transition as (
-    select distinct
-        transitions.audit,
-        transitions.test_id,
-        lines.claim_line_id
-    from transitions
-    inner join ccm_lines as lines
-        on
-            transitions.beneficiary_id = lines.beneficiary_id
-            and transitions.practitioner_npi = lines.practitioner_npi
-            and lines.code_role = 'base'
-            and {{ in_force('transitions', 'lines.from_date') }}
-            and transitions.last_day >= lines.service_month
-            and transitions.first_day <= {{ dbt.last_day('lines.service_month', 'month') }}
-),
-
 professional_months as (
     select distinct
         beneficiary_id,
@@ -118,12 +68,6 @@ by_facility as (
         and coalesce(practices.practice_type, '') not in ('rhc', 'fqhc')
 ),
 
-disallowed as (
-    select * from by_rule
-    union
-    select * from by_transition
-),
-
 -- An add-on falls where no base of its own is left standing by the same audit's other tests.
 by_add_on as (
     select
@@ -145,7 +89,7 @@ by_add_on as (
         on
             add_ons.subject_id = bases.subject_id
             and pairs.base_hcpcs_code = bases.hcpcs_code
-    left join disallowed
+    left join (select distinct audit, claim_line_id from by_rule) as disallowed
         on
             tests.audit = disallowed.audit
             and bases.claim_line_id = disallowed.claim_line_id
@@ -154,7 +98,7 @@ by_add_on as (
 ),
 
 named as (
-    select * from disallowed
+    select * from by_rule
     union
     select * from by_add_on
     union
