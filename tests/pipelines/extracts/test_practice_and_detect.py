@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from pipelines import cli
 from pipelines.extracts import detect, practice
 from pipelines.extracts.delivery import UnreadableExtract
+from tests.pipelines.extracts.small_samples import SAMPLES
 
 
 def parquet(delivery: Any, name: str, select: str) -> Path:
@@ -208,3 +210,31 @@ def test_a_missing_folder_is_refused(delivery: Any) -> None:
     delivery.folder.rmdir()
     with pytest.raises(UnreadableExtract, match="there is no such folder"):
         delivery.land()
+
+
+def put(folder: Path, sample: str) -> None:
+    for name, content in SAMPLES[sample]().items():
+        (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES))
+def test_each_format_is_recognised_by_its_own_files_alone(delivery: Any, sample: str) -> None:
+    put(delivery.folder, sample)
+    chosen = detect.choose(delivery.folder)
+    assert sample.split()[0] == chosen.NAME
+    assert detect.reason(chosen, delivery.folder).split()[0] in {
+        path.name for path in delivery.folder.iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    "pair", itertools.combinations(("practice", "rif", "cclf", "fhir", "synpuf"), 2), ids=" and ".join
+)
+def test_two_formats_in_one_folder_are_refused_by_name(delivery: Any, pair: tuple[str, str]) -> None:
+    for sample in pair:
+        put(delivery.folder, sample)
+    with pytest.raises(UnreadableExtract, match="more than one format fits") as caught:
+        detect.choose(delivery.folder)
+    for sample in pair:
+        assert f"{sample} (" in str(caught.value)
+        assert sample == detect.choose(delivery.folder, sample).NAME
