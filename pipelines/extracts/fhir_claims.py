@@ -158,21 +158,26 @@ def lines() -> str:
     """Select of claim lines."""
     npi = "list_filter(members, lambda m: list_contains({role}, '{name}'))[1]"
     rendering = ", ".join(npi.format(role=any_code("m.role"), name=name) for name in RENDERING)
-    status = (
-        f"upper(coalesce({extension('line.extension', 'line_prcsg_ind_cd')}, "
-        f"list_filter(line.adjudication, "
-        f"lambda a: list_contains({any_code('a.category')}, 'line_prcsg_ind_cd'))[1].reason.coding[1].code))"
+    # The names of each amount are made out once; every column looks for its own among them.
+    judged = (
+        f"list_transform(line.adjudication, lambda a: {{'names': {any_code('a.category')}, "
+        "'value': a.amount.value, 'reason': a.reason.coding[1].code})"
     )
 
     def amount(names: tuple[str, ...]) -> str:
         found = [
-            f"list_filter(line.adjudication, lambda a: list_contains({any_code('a.category')}, '{name}') "
-            f"and a.amount is not null)[1].amount.value"
+            f"list_filter(judged, lambda a: a.value is not null and list_contains(a.names, '{name}'))[1].value"
             for name in names
         ]
         return f"coalesce({', '.join(found)})"
 
+    status = (
+        f"upper(coalesce({extension('line.extension', 'line_prcsg_ind_cd')}, "
+        "list_filter(judged, lambda a: list_contains(a.names, 'line_prcsg_ind_cd'))[1].reason))"
+    )
     amounts = ", ".join(f"{amount(names)} as {column}" for column, names in AMOUNTS.items())
+    modifier = code("m", "/hcpcs", "/hcpcs_cd", "/cpt")
+    place = code("line.locationCodeableConcept", "/line_place_of_srvc_cd", "/Place_of_Service_Code_Set")
     product = "coalesce(line.productOrService, line.service)"
     tin = extension("line.extension", "tax_num", "valueIdentifier.value")
     return f"""
@@ -184,11 +189,7 @@ def lines() -> str:
                {code(product, "/hcpcs", "/hcpcs_cd", "/cpt", "/CPT")} as hcpcs_code,
                {unmasked("modifiers[1]", 3)} as modifier_1, {unmasked("modifiers[2]", 3)} as modifier_2,
                line.quantity.value as units,
-               {
-        padded(
-            code("line.locationCodeableConcept", "/line_place_of_srvc_cd", "/Place_of_Service_Code_Set"), 2
-        )
-    } as place_of_service_code,
+               {padded(place, 2)} as place_of_service_code,
                {padded(code("line.revenue", "/rev_cntr", "/RevenueCodes"), 4)} as revenue_center_code,
                {unmasked("rendering.provider.identifier.value")} as rendering_npi,
                coalesce({tin}, {extension("line.extension", "tax_num")}) as billing_tin,
@@ -199,11 +200,9 @@ def lines() -> str:
                {extension("line.extension", "betos_cd")} as betos_code,
                source_file, source_row
         from (
-            select *, coalesce({rendering}) as rendering,
-                   list_filter(list_transform(line.modifier, lambda m: {
-        code("m", "/hcpcs", "/hcpcs_cd", "/cpt")
-    }),
-                               lambda x: x is not null) as modifiers
+            select *, coalesce({rendering}) as rendering, {judged} as judged,
+                   list_filter(list_transform(line.modifier, lambda m: {modifier}),
+                               lambda m: m is not null) as modifiers
             from (
                 select *, list_filter(careTeam, lambda m: list_contains(
                               coalesce(line.careTeamSequence, line.careTeamLinkId), m.sequence)) as members

@@ -126,7 +126,7 @@ def parse(con: duckdb.DuckDBPyConnection, resources: Path, target: Path) -> None
                                then ' R4' else ' R3' end as stated_at,
                    {columns}
             from judged
-        ) to {sql_text(str(target))} (format parquet, compression zstd, row_group_size 4096)""")
+        ) to {sql_text(str(target))} (format parquet, compression lz4, row_group_size 4096)""")
     con.execute(f"create or replace view {PARSED} as select * from read_parquet({sql_text(str(target))})")
 
 

@@ -93,7 +93,7 @@ def write_resources(files: list[tuple[Path, str]], target: Path) -> dict[str, in
     as a whole or whose compression is broken.
     """
     counts: dict[str, int] = {}
-    with closing(pq.ParquetWriter(str(target), SCHEMA, compression="zstd", compression_level=1)) as parquet:
+    with closing(pq.ParquetWriter(str(target), SCHEMA, compression="lz4")) as parquet:
         writer = _Writer(parquet)
         for path, name in files:
             writer.begin(name)
