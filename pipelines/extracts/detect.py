@@ -10,7 +10,7 @@ from pipelines.extracts.delivery import UnreadableExtract
 
 # One name a reader: the only such list. Each is a module of this package with NAME, LOOKS_FOR (one line),
 # recognises(folder), sources(folder) (the files that it reads) and read(con, folder).
-_READERS = ("practice", "rif", "cclf", "fhir", "synpuf")
+_READERS = ("practice", "rif", "cclf", "fhir", "synpuf", "synthea", "tuva")
 FORMATS = tuple(name for name in _READERS if importlib.util.find_spec(f"pipelines.extracts.{name}"))
 
 

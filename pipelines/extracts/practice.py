@@ -44,7 +44,7 @@ def sources(folder: Path) -> list[Path]:
 def recognises(folder: Path) -> str | None:
     """The reason why `folder` is in this format, or None."""
     for path in sorted(folder.iterdir()):
-        if path.is_file() and _table(path) is not None:
+        if path.is_file() and _has_a_column_of_its_table(path):
             return f"{path.name} is named after a contract table"
     for path in sources(folder):
         mapping = exports.mapping_for(path)
@@ -93,6 +93,19 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
         },
         notes=notes,
     )
+
+
+def _has_a_column_of_its_table(path: Path) -> bool:
+    """Whether a file named after a table is one: others have claims.csv too. What cannot be read may be one."""
+    table = _table(path)
+    if table is None:
+        return False
+    if path.suffix.lower() != ".csv":
+        return True
+    with path.open("rb") as content:
+        line = content.readline(65_536).decode("utf-8-sig", "replace")
+    words = set(re.findall("[a-z0-9_]+", line.lower()))
+    return not words or bool(words & {column.name for column in load_contracts()[table].columns})
 
 
 def _is_mapping(path: Path) -> bool:
