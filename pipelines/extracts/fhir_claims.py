@@ -44,7 +44,9 @@ DIAGNOSIS_ROLES = {
     "patientreasonforvisit": "reason",
     "line": "line",  # listed only for lines to point to
 }
-IS_DRUG_EVENT = "coalesce(list_contains(list_transform(type.coding, lambda c: c.code), 'PDE'), false)"
+IS_DRUG_EVENT = (
+    "coalesce(list_has_any(list_transform(type.coding, lambda c: c.code), ['PDE', 'pharmacy']), false)"
+)
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
@@ -56,6 +58,7 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
             and {IS_DRUG_EVENT}""")
     eob_type = code("type", "/eob-type")
     nch = code("type", "/nch_clm_type_cd")
+    kind = code("type", "/claim-type", "/ex-claimtype")
     by_code = " ".join(
         f"when nch_code in ({', '.join(repr(item) for item in codes)}) then '{kind}'"
         for kind, codes in NCH_TYPES.items()
@@ -64,8 +67,11 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
         create or replace view fhir_eobs as
         select * exclude (eob_type),
                case when eob_type in {EOB_TYPES} then lower(eob_type)
-                    when eob_type is null then case {by_code} end
-                    else eob_type end as claim_type
+                    when eob_type is not null then eob_type
+                    when nch_code is not null then case {by_code} end
+                    -- Other payers say no more than this.
+                    when {kind} = 'professional' then 'carrier'
+                    when {kind} = 'institutional' then {code("subType", "")} end as claim_type
         from (
             select *,
                    coalesce({identifier("identifier", "/clm_id")}, id) as claim_id,

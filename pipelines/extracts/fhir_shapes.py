@@ -51,6 +51,7 @@ RESOURCE = {
     "extension": [EXTENSION],
     "identifier": [IDENTIFIER],
     "type": CONCEPT,
+    "subType": CONCEPT,
     "patient": {"reference": TEXT},
     "billablePeriod": PERIOD,
     "hospitalization": PERIOD,

@@ -134,6 +134,28 @@ def test_a_facility_claim_has_its_stay_its_number_and_its_type_of_bill(delivery:
     ]
 
 
+@pytest.mark.parametrize(
+    ("codings", "subtype", "expected"),
+    [
+        ([("/eob-type", "HHA"), ("/nch_clm_type_cd", "40")], None, "hha"),
+        ([("/nch_clm_type_cd", "82")], None, "dme"),
+        ([("/CodeSystem/claim-type", "professional")], None, "carrier"),
+        ([("/CodeSystem/claim-type", "institutional")], "outpatient", "outpatient"),
+    ],
+)
+def test_the_kind_of_claim_is_told_by_the_payer_s_codes_or_by_those_of_hl7(
+    delivery: Any, codings: list[tuple[str, str]], subtype: str | None, expected: str
+) -> None:
+    kind = {"coding": [{"system": f"http://x{system}", "code": code} for system, code in codings]}
+    delivery.write(FILE, lines(made(CLAIM, type=kind, subType=concept("http://x", subtype or "-"))))
+    assert delivery.rows(delivery.land(), "claims", "claim_type") == [(expected,)]
+
+
+def test_a_claim_of_no_known_kind_is_set_aside(delivery: Any) -> None:
+    delivery.write(FILE, lines(made(CLAIM, type=concept("http://x/claim-type", "vision"))))
+    assert (FILE, 1, "claim_type", "missing_required") in delivery.quarantined(delivery.land())
+
+
 def test_a_later_statement_follows_an_earlier_one_wherever_it_stands(delivery: Any) -> None:
     later = restated(CLAIM, "2024-02-01T14:00:00Z", payment={"amount": {"value": 50}})
     assert statements(delivery, later, CLAIM) == [
