@@ -207,6 +207,7 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
             select {none}, null::varchar as source_file, null::bigint as source_row where false""")
     if "claims_transactions" in opened:
         opened["claims_transactions"] = _only_charges(con, opened["claims_transactions"])
+    _join_payers(con)
     tables: dict[str, str] = {}
     for table, kind, select in (
         ("beneficiaries", "patients", _beneficiaries()),
@@ -220,7 +221,6 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
         if kind in opened:
             tables[table] = f"synthea_{table}"
             con.execute(f"create or replace view synthea_{table} as {select}")
-    _join_payers(con)
     # Names of payers only tell Medicare from others; they are no rows of the contract.
     read_files = [source for kind, source in opened.items() if kind in ACCOUNTED_BY]
     return Delivery(
@@ -345,7 +345,7 @@ def _months() -> str:
             select beneficiary_id, source_file, source_row,
                    unnest(generate_series(date_trunc('month', first_day)::date, last_day, interval 1 month))::date
                        as service_month
-            from ({_spans()}) where payer in ({listed})
+            from synthea_payer_rows where payer in ({listed}) and head_file is not null
         )
         where service_month >= date '1965-07-01'
         group by beneficiary_id, service_month"""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from tests.pipelines.extracts import test_cclf, test_rif, test_synpuf
+from tests.pipelines.extracts import test_cclf, test_rif, test_synpuf, test_synthea, test_tuva
 from tests.pipelines.extracts.conftest import SAMPLE
 from tests.pipelines.extracts.fhir_making import CLAIM, COVERAGE, PATIENT, bundle, lines, made, restated
 
@@ -148,12 +148,54 @@ def fhir_bundle() -> Files:
     }
 
 
+def synthea() -> Files:
+    """Synthea's CSV export: people, encounters, claims and charges."""
+    people, visits, claims, charges = (
+        [text]
+        for text in (
+            test_synthea.PATIENTS,
+            test_synthea.ENCOUNTERS,
+            test_synthea.CLAIMS,
+            test_synthea.CHARGES,
+        )
+    )
+    for number in range(PEOPLE):
+        person, claim = f"ZQB{number:04}", f"ZQC{number:04}"
+        people.append(f"{person},1945-03-02,,white,nonhispanic,F,MA,01730,1\n")
+        visits.append(f"E{number},2024-01-05T10:00:00Z,2024-01-05T10:30:00Z,{person},O1,ambulatory,1\n")
+        claims.append(f"{claim},{person},E119,I10,E{number},2024-01-05T10:00:00Z,1\n")
+        charges.append(f"{number},{claim},0,CHARGE,2024-01-05,2024-01-05,O1,99490,1\n")
+    return {
+        "patients.csv": "".join(people).encode(),
+        "encounters.csv": "".join(visits).encode(),
+        "claims.csv": "".join(claims).encode(),
+        "claims_transactions.csv": "".join(charges).encode(),
+    }
+
+
+def tuva() -> Files:
+    """The Tuva input layer as text: claim lines and spans of coverage."""
+    claims = [
+        test_tuva.CLAIM
+        | {"person_id": f"ZQB{number:04}", "claim_id": f"ZQC{number:04}", "claim_line_number": str(line)}
+        for number in range(PEOPLE)
+        for line in (1, 2)
+    ]
+    spans = [test_tuva.SPAN | {"person_id": f"ZQB{number:04}"} for number in range(PEOPLE)]
+    return {
+        "medical_claim.csv": test_tuva.text(*claims).encode(),
+        "eligibility.csv": test_tuva.text(*spans).encode(),
+    }
+
+
 SAMPLES: dict[str, Callable[[], Files]] = {
     "practice": practice,
     "practice quoted": practice_quoted,
     "rif": rif,
     "cclf": cclf,
     "synpuf": synpuf,
+    "synthea": synthea,
+    "tuva": tuva,
     "fhir": fhir,
     "fhir bundle": fhir_bundle,
 }
