@@ -78,6 +78,14 @@ def claim_key(kind: int, person_number: Ints, month: Ints, order: Ints | int) ->
     return kind * KEY_KIND // 10 + person_number * 100_000 + month * 1_000 + order
 
 
+def packed(key: str, *small: str) -> pl.Expr:
+    """One whole number that sorts like the columns (all small ones below 16): far quicker than several columns."""
+    number = pl.col(key)
+    for name in small:
+        number = number * 16 + pl.col(name)
+    return number
+
+
 def order_within(sorted_groups: Ints) -> Ints:
     """0, 1, 2 ... within each run of equal values."""
     if not len(sorted_groups):
@@ -111,7 +119,7 @@ class ClaimBook:
 
     def frames(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Claims and lines, each in key order."""
-        return pl.concat(self._claims).sort("key"), pl.concat(self._lines).sort("key", "line")
+        return pl.concat(self._claims).sort("key"), pl.concat(self._lines).sort(packed("key", "line"))
 
 
 def _frame(defaults: dict[str, Any], given: dict[str, Any], fixed: dict[str, Any]) -> pl.DataFrame:

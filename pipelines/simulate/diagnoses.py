@@ -26,7 +26,7 @@ def build_diagnoses(
     seed: int,
     chunk: int,
 ) -> pl.DataFrame:
-    """One row a slot: key, line (0 = header), role, position, code.
+    """One row a slot, in no order: key, line (0 = header), role, position, code.
 
     A claim's own draws come from a stream of its key, so that other claims do not change them.
     """
@@ -88,7 +88,7 @@ def build_diagnoses(
         .join(carrier, on="key", how="semi")
         .with_columns(line=pl.lit(1, dtype=pl.Int64), role=pl.lit("line"))
     )
-    return pl.concat([slots, pointed]).sort("key", "line", "position")
+    return pl.concat([slots, pointed])
 
 
 def spellings(conditions: dict[str, Any], words: list[str]) -> tuple[np.ndarray, Ints, int]:

@@ -26,27 +26,11 @@ def add_amounts(
         {"code": list(services), "betos": [item["betos"] for item in services.values()]},
         schema={"code": pl.String, "betos": pl.String},
     )
+    person = claims.select("key", "person", "type", claim_denied="denied")
     lines = (
-        lines.with_row_index("at")
-        .sort("from", "at")
-        .join_asof(
-            price_table(parameters),
-            left_on="from",
-            right_on="starts",
-            by="code",
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .drop("starts")
-        .join(named, on="code", how="left")
-        .sort("at")
-        .drop("at")
-        .join(
-            claims.select("key", "person", "type", claim_denied="denied"),
-            on="key",
-            how="left",
-            maintain_order="left",
-        )
+        _priced(price_table(parameters), lines)
+        .join(named, on="code", how="left", maintain_order="left")
+        .join(person, on="key", how="left", maintain_order="left")
     )
     facility = pl.col("place").is_in(facility_places())
     lines = lines.with_columns(price_cents=pl.when(facility).then("facility_cents").otherwise("price_cents"))
@@ -97,21 +81,42 @@ def _deductible(
     missing = sorted(set(np.unique(year).tolist()) - set(limits))
     if missing:
         raise ValueError(f"simulation parameters: no deductible for the year {missing[0]}")
-    subject = pl.col("allowed").is_not_null() & ~pl.col("code").is_in(free)
-    basis = pl.when(subject).then(pl.col("allowed")).otherwise(0)
-    limit = pl.col("year").replace_strict(limits, return_dtype=pl.Int64)
-    ordered = (
-        lines.with_columns(year=pl.Series(year), basis=basis)
-        .with_row_index("at")
-        .sort("person", "from", "at")
+    allowed = lines["allowed"]
+    subject = allowed.is_not_null() & ~lines["code"].is_in(free)
+    basis = np.where(subject.to_numpy(), allowed.fill_null(0).to_numpy(), 0)
+    limit = pl.Series(year).replace_strict(limits, return_dtype=pl.Int64).to_numpy()
+    # Running total within person and year, in order of day; lines of one day in the order they have.
+    order = np.lexsort((lines["from"].to_numpy(), lines["person"].to_numpy()))
+    group = (lines["person"].to_numpy() * 10_000 + year)[order]
+    total = np.cumsum(basis[order])
+    start = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]])) if len(group) else group
+    already = np.repeat((total - basis[order])[start], np.diff(np.append(start, len(group))))
+    before = np.empty(len(group), dtype=np.int64)
+    before[order] = total - basis[order] - already
+    share = np.minimum(basis, np.maximum(limit - before, 0))
+    return lines.with_columns(deductible=pl.when(pl.col("allowed").is_not_null()).then(pl.Series(share)))
+
+
+def _priced(table: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines with price_cents and facility_cents in force on their day; null where the code has none."""
+    codes = table["code"].unique().sort()
+    starts = np.unique(table["starts"].to_numpy())
+    row = table["code"].replace_strict(codes, np.arange(len(codes)), return_dtype=pl.Int64).to_numpy()
+    column = np.searchsorted(starts, table["starts"].to_numpy())
+    number = (
+        lines["code"]
+        .replace_strict(codes, np.arange(len(codes)), default=-1, return_dtype=pl.Int64)
+        .to_numpy()
     )
-    before = pl.col("basis").cum_sum().over("person", "year") - pl.col("basis")
-    return (
-        ordered.with_columns(
-            deductible=pl.when(pl.col("allowed").is_not_null()).then(
-                pl.min_horizontal("basis", pl.max_horizontal(limit - before, 0))
-            )
-        )
-        .sort("at")
-        .drop("at", "year", "basis")
-    )
+    span = np.searchsorted(starts, lines["from"].to_numpy(), side="right") - 1
+    found = {}
+    for name in ("price_cents", "facility_cents"):
+        grid = np.full(
+            (len(codes) + 1, len(starts)), -1, dtype=np.int64
+        )  # the last row is that of unknown codes
+        grid[row, column] = table[name].to_numpy()
+        for at in range(1, len(starts)):  # an amount holds until the next one
+            grid[:, at] = np.where(grid[:, at] < 0, grid[:, at - 1], grid[:, at])
+        amount = pl.Series(grid[number, span])
+        found[name] = amount.set(amount < 0, None)
+    return lines.with_columns(**found)

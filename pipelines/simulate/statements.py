@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.bills import CANCELLED
+from pipelines.simulate.book import packed
 from pipelines.simulate.diagnoses import hashed
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.streams import stream
@@ -102,10 +103,14 @@ def state(
         key=pl.when(own_name).then(pl.col("key")).otherwise(pl.col("key") % COPY + 2 * COPY),
     )
     return (
-        pl.concat([claims, first, mistakes, cancelled], how="vertical_relaxed").sort("key", "version"),
-        pl.concat([lines, old_lines, more_lines], how="vertical_relaxed").sort("key", "version", "line"),
+        pl.concat([claims, first, mistakes, cancelled], how="vertical_relaxed").sort(
+            packed("key", "version")
+        ),
+        pl.concat([lines, old_lines, more_lines], how="vertical_relaxed").sort(
+            packed("key", "version", "line")
+        ),
         pl.concat([slots, old_slots, more_slots], how="vertical_relaxed").sort(
-            "key", "version", "line", "position"
+            packed("key", "version", "line", "position")
         ),
     )
 
