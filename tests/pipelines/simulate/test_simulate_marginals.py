@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
-from pipelines.simulate.marginals import MEASURES, PREVALENCE, Marginal, as_markdown, measure
+from pipelines.simulate import simulate
+from pipelines.simulate.marginals import (
+    AT_FAULT,
+    HEAD,
+    MEASURES,
+    PREVALENCE,
+    Marginal,
+    as_markdown,
+    measure,
+    prepare,
+    uptake_by_year,
+    write_doc,
+)
+from pipelines.simulate.opened import open_population
 
 NAMES = [row[0] for row in MEASURES] + [f"prevalence: {name}" for name in PREVALENCE]
 
@@ -27,19 +42,48 @@ def test_a_marginal_outside_its_band_is_marked_in_the_table():
 
 
 @pytest.mark.parametrize("year", [2023, 2024, 2025])
-def test_uptake_holds_in_every_year(population, marginals, year):
-    eligible = population.value(f"""
-        select count(*) from (
-            select beneficiary_id from truth_conditions t
-            join (select distinct condition, counted from codes) using (condition)
-            where is_coded and counted
-            and beneficiary_id in (select beneficiary_id from covered where year(service_month) = {year})
-            group by 1 having count(*) >= 2)
-    """)
-    users = population.value(
-        f"select count(distinct beneficiary_id) from user_months where year(service_month) = {year}"
+def test_uptake_holds_in_every_year(marginals, year):
+    found = marginals[f"CCM uptake of eligible people in {year}"]
+    # The population of the tests is small: its sampling error comes on top of the accepted band.
+    assert 0.9 * found.low <= found.got <= 1.1 * found.high
+
+
+@pytest.mark.parametrize("last", ["2017-12", "2021-12"])
+def test_uptake_of_earlier_years_follows_the_published_rise(tmp_path, last):
+    simulate(20_000, 36, 31, tmp_path, last_month=dt.date.fromisoformat(f"{last}-01"))
+    with open_population(tmp_path) as con:
+        prepare(con)
+        found = uptake_by_year(con)
+    assert len(found) == 3
+    for marginal in found:
+        assert 0.9 * marginal.low <= marginal.got <= 1.1 * marginal.high, (marginal.name, marginal.got)
+    if last == "2017-12":
+        assert found[0].got < 0.7 * found[1].got < found[2].got
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.06])
+def test_the_share_of_dollars_at_fault_is_what_was_asked_for(tmp_path, rate):
+    more_users = tmp_path / "own.yml"
+    more_users.write_text("ccm: {uptake_scale: 8}\n", encoding="utf-8")
+    simulate(8_000, 36, 8, tmp_path, parameters=more_users, error_rate=rate)
+    with open_population(tmp_path) as con:
+        (share,) = con.execute(AT_FAULT).fetchone()
+    assert 0.7 * rate < share < 1.3 * rate
+
+
+def test_the_table_of_the_documentation_is_replaced_and_nothing_else(tmp_path):
+    doc = tmp_path / "doc.md"
+    doc.write_text(
+        f"before\n\n{HEAD}\n|---|---|---|---|\n| old | 1 | 0 to 2 | 1 |\n\nafter\n", encoding="utf-8"
     )
-    assert 0.026 <= users / eligible <= 0.048
+    write_doc(as_markdown([Marginal("share", ".1", 0.05, 0.15, 0.1)]), doc)
+    text = doc.read_text(encoding="utf-8")
+    assert text.startswith("before\n\n| marginal |")
+    assert text.endswith("| share | .1 | 0.05 to 0.15 | 0.100 |\n\nafter\n")
+    assert "old" not in text
+    doc.write_text("nothing\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no table of marginals"):
+        write_doc("x", doc)
 
 
 def test_conditions_that_are_not_held_are_hardly_ever_found(population, marginals):

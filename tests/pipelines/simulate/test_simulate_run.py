@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -13,7 +16,7 @@ import polars as pl
 import pytest
 import yaml
 
-from pipelines.settings import POLICY_SEEDS
+from pipelines.settings import POLICY_SEEDS, REPOSITORY
 from pipelines.simulate import simulate
 from pipelines.simulate.book import order_within
 from pipelines.simulate.chunk import make_chunk
@@ -53,6 +56,15 @@ def test_the_same_arguments_give_the_same_bytes(small, own, tmp_path):
     first, second = checksums(small), checksums(tmp_path)
     assert len(first) == 12 + 11 + 1 + 1
     assert first == second
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_the_number_of_threads_changes_no_byte(small, own, tmp_path, threads):
+    call = "import sys; from pathlib import Path; from pipelines.simulate import simulate; "
+    call += "simulate(1100, 18, 5, Path(sys.argv[1]), parameters=Path(sys.argv[2]))"
+    environment = os.environ | {"POLARS_MAX_THREADS": threads, "OMP_NUM_THREADS": threads}
+    subprocess.run([sys.executable, "-c", call, tmp_path, own], env=environment, cwd=REPOSITORY, check=True)
+    assert checksums(tmp_path) == checksums(small)
 
 
 def test_another_seed_gives_other_people(small, own, tmp_path):
