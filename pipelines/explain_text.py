@@ -117,7 +117,8 @@ def _record(told: Row) -> Iterator[str]:
     if not told["activities"]:
         yield "  none"
     for row in told["activities"]:
-        counted = "counts" if row["is_counted"] else f"not counted: {NOT_COUNTED[row['not_counted_reason']]}"
+        reason = row["not_counted_reason"]
+        counted = "counts" if row["is_counted"] else f"not counted: {NOT_COUNTED.get(reason, _words(reason))}"
         role = _words(row["performer_role"] or "role unknown")
         level = f", decision making {row['decision_making_level']}" if row["decision_making_level"] else ""
         yield from _wrapped(

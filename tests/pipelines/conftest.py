@@ -12,7 +12,7 @@ from pipelines.settings import Settings
 from tests.dbt_project.built_warehouse import build
 from tests.dbt_project.named_patients import patients, write_delivery
 
-RECEIVED, THROUGH = dt.date(2024, 6, 30), "2023-12"
+RECEIVED, THROUGH = dt.date(2026, 12, 31), "2026-11"
 FORMER_ID = "anna_before"
 
 

@@ -9,7 +9,10 @@ with practices as (
 )
 
 select
-    md5(results.rule_id || '|' || {{ list_join('results.evidence_claim_line_ids', '|') }}) as finding_id,
+    md5(
+        results.rule_id || '|'
+        || coalesce(nullif({{ list_join('results.evidence_claim_line_ids', '|') }}, ''), results.subject_id)
+    ) as finding_id,
     results.rule_id,
     -- facts that are recalled, or edits that hold for one day only, warn whatever the rule's own severity
     case when results.is_certain then catalogue.severity else 'warning' end as severity,
