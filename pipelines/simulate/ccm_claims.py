@@ -9,10 +9,10 @@ import polars as pl
 
 from pipelines.simulate.bills import DENIED
 from pipelines.simulate.book import CCM_BILL, NONE, OUTPATIENT, SETTINGS, ClaimBook, claim_key, order_within
+from pipelines.simulate.clinics import clinic_claim, clinic_number, clinic_revenue, place_of_service
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.programme import Episodes, Months
-from pipelines.simulate.visits import clinic_claim, clinic_number, clinic_revenue, place_of_service
 from pipelines.simulate.world import HOSPITAL_CLINIC, World
 
 

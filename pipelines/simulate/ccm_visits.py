@@ -13,12 +13,13 @@ from pipelines.simulate.book import (
     order_within,
     pick_by_chance,
 )
+from pipelines.simulate.clinics import OFFICE
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.programme import Episodes
 from pipelines.simulate.streams import stream
-from pipelines.simulate.visits import OFFICE, office_claims
+from pipelines.simulate.visits import office_claims
 from pipelines.simulate.world import Bools, Ints, World
 
 

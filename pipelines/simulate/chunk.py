@@ -17,6 +17,7 @@ from pipelines.simulate import (
     programme,
     records,
     render,
+    render_people,
     statements,
     stays,
     truth,
@@ -91,7 +92,7 @@ def make_chunk(
     codes = lines.filter(pl.col("line") == 1).select("key", "code")
     met = claims.join(codes, on="key", how="left", maintain_order="left")
     notes = Restatements(int(month_ends(months)[0]))
-    tables = render.person_tables(settings, months, people)
+    tables = render_people.person_tables(settings, months, people)
     tables["encounters"] = render.encounters(world, people, met)
     tables |= render.record_tables(world, people, consents, plans, time)
     claims, lines, slots = statements.state(settings, months, claims, lines, slots, seed, chunk)
@@ -102,7 +103,7 @@ def make_chunk(
     tables |= render.claim_tables(world, people, claims, lines, slots)
     if monthly:
         tables |= stamp_people(settings, months, people, tables, notes, seed, chunk)
-        current = render.identifiers(people)
+        current = render_people.identifiers(people)
         tables |= stamp_records(settings, months, tables, current, notes, seed, chunk)
     planted = faults.plant_faults(settings, tables, seed, chunk)
     facts["planted_faults"] = planted.faults

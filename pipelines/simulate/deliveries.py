@@ -20,7 +20,8 @@ import pyarrow as pa
 from pipelines.simulate.diagnoses import hashed
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import NO_DAY, People
-from pipelines.simulate.render import claim_id, current_id, date, describe
+from pipelines.simulate.render import claim_id, current_id, date
+from pipelines.simulate.render_people import describe
 from pipelines.simulate.streams import stream
 from pipelines.simulate.truth_schemas import SCHEMAS
 from pipelines.simulate.world import Bools, Ints

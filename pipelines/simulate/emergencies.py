@@ -16,10 +16,10 @@ from pipelines.simulate.book import (
     claim_key,
     pick_by_chance,
 )
+from pipelines.simulate.clinics import HOSPITAL, facility_number
 from pipelines.simulate.events import Events
 from pipelines.simulate.people import People
 from pipelines.simulate.streams import stream
-from pipelines.simulate.visits import HOSPITAL, facility_number
 from pipelines.simulate.world import HOSPITALIST, Ints, World
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.book import text
+from pipelines.simulate.clinics import clinic_number
 from pipelines.simulate.render import npi_of, tin_of
-from pipelines.simulate.visits import clinic_number
 from pipelines.simulate.world import PHYSICIAN, PRACTICE_TYPES, World
 
 

@@ -24,19 +24,12 @@ from pipelines.simulate.book import (
     text,
 )
 from pipelines.simulate.ccm_visits import build_oversight
+from pipelines.simulate.clinics import AGENCY, HOSPICE_CCN, HOSPITAL, NURSING, OFFICE, facility_number
 from pipelines.simulate.emergencies import hospital_doctor
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.streams import choose, stream
-from pipelines.simulate.visits import (
-    AGENCY,
-    HOSPICE_CCN,
-    HOSPITAL,
-    NURSING,
-    OFFICE,
-    facility_number,
-)
 from pipelines.simulate.world import Bools, Ints, World
 
 
