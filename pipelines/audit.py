@@ -29,7 +29,7 @@ def oig(settings: Settings) -> Row:
     Dollars are numbers with cents, counts whole numbers; `share` is a part of the CCM dollars of the same period, 0 to 1,
     and null where there are none.
     """
-    with open_built(settings) as con:
+    with open_built(settings, "policy.oig_audits", "flags.oig_audit") as con:
         audits = con.execute(
             "select audit, title, audited_paid_usd, audited_claims_in_error, audited_error_usd, citation"
             " from policy.oig_audits order by audit"

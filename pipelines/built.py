@@ -11,20 +11,8 @@ class NoWarehouse(Exception):
     """There is nothing complete to read; str() is one line that says what to do."""
 
 
-# The tables that readers of a built warehouse look into; the last of them is made last.
-READ = (
-    *(
-        "core.core_beneficiary_ids",
-        "marts.capture_months",
-        "marts.fct_care_activities",
-        "marts.fct_month_conditions",
-    ),
-    *("policy.overpayment_deadlines", "flags.rule_results", "flags.oig_audit", "flags.findings"),
-)
-
-
-def open_built(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """The warehouse, read-only. Raises NoWarehouse where there is none or a run is writing it."""
+def open_built(settings: Settings, *tables: str) -> duckdb.DuckDBPyConnection:
+    """The warehouse, read-only. Raises NoWarehouse where there is none, a run is writing it, or it lacks one of `tables`."""
     if not settings.warehouse.exists():
         raise NoWarehouse(f"{settings.out} holds no warehouse: run `ccm run` first")
     try:
@@ -34,7 +22,7 @@ def open_built(settings: Settings) -> duckdb.DuckDBPyConnection:
             f"{settings.warehouse} cannot be read now: a run may be writing it; try again later"
         ) from None
     try:
-        for name in READ:
+        for name in tables:
             con.execute(f"describe {name}")
     except duckdb.CatalogException:
         con.close()

@@ -21,6 +21,16 @@ from pipelines.settings import Settings
 
 SCHEMA = "ccm-explain/1"
 Row = dict[str, Any]
+# What a complete warehouse of this version holds; findings are made last.
+READ = (
+    *(
+        "core.core_beneficiary_ids",
+        "marts.capture_months",
+        "marts.fct_care_activities",
+        "marts.fct_month_conditions",
+    ),
+    *("policy.overpayment_deadlines", "flags.rule_results", "flags.findings"),
+)
 
 
 class CannotExplain(Exception):
@@ -42,7 +52,7 @@ def story(settings: Settings, given_id: str, month: date) -> Row:
     The value holds text, numbers, booleans, None, lists and dicts only; dates are ISO text, dollars numbers with cents.
     Raises CannotExplain where nobody has the identifier or the month lies outside what was built, and NoWarehouse.
     """
-    with open_built(settings) as con:
+    with open_built(settings, *READ) as con:
         asked = _find(con, given_id, month)
         told = {
             "schema": SCHEMA,

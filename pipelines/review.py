@@ -93,7 +93,7 @@ def reviews(settings: Settings, finding_ids: list[str] | None = None) -> list[Re
 
 
 def _finding(settings: Settings, finding_id: str) -> dict[str, Any]:
-    with open_built(settings) as con:
+    with open_built(settings, "flags.findings") as con:
         row = con.execute(
             "select review_state, closed_as_of, closed_reason from flags.findings where finding_id = ?",
             [finding_id],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,22 @@ CANDIDATES = st.integers(0, 2)
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, repr=False)
+class Compiled:
+    """The models' SQL and the ledger's path in it; without a repr, which a failing example would print."""
+
+    sql: dict[str, str]
+    ledger_path: str
+
+
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], str]:
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     scratch = tmp_path_factory.mktemp("compiled")
-    return compile_models(scratch, *MODELS), str(scratch / "ccm_ledger")
+    return Compiled(compile_models(scratch, *MODELS), str(scratch / "ccm_ledger"))
 
 
-def fresh(compiled: tuple[dict[str, str], str], folder: str) -> Bench:
-    return Bench(Path(folder) / "out", *compiled)
+def fresh(compiled: Compiled, folder: str) -> Bench:
+    return Bench(Path(folder) / "out", compiled.sql, compiled.ledger_path)
 
 
 def by_candidate(findings: Sequence[Row]) -> dict[int, Row]:
@@ -68,7 +77,7 @@ STEPS = st.lists(
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_ids_are_stable_nothing_is_lost_and_states_survive(
-    compiled: tuple[dict[str, str], str], steps: list[tuple[Any, ...]]
+    compiled: Compiled, steps: list[tuple[Any, ...]]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = fresh(compiled, folder)
@@ -142,7 +151,7 @@ def test_ids_are_stable_nothing_is_lost_and_states_survive(
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_finding_that_is_gone_says_why_and_comes_back_as_it_was(
-    compiled: tuple[dict[str, str], str], cause: str, tmp_path: Path
+    compiled: Compiled, cause: str, tmp_path: Path
 ) -> None:
     bench = fresh(compiled, str(tmp_path))
     days = [FIRST + dt.timedelta(days=n) for n in range(5)]
@@ -174,7 +183,7 @@ def test_a_finding_that_is_gone_says_why_and_comes_back_as_it_was(
 
 
 def test_a_finding_on_other_lines_of_the_same_month_goes_on_where_the_old_one_ends(
-    compiled: tuple[dict[str, str], str], tmp_path: Path
+    compiled: Compiled, tmp_path: Path
 ) -> None:
     bench = fresh(compiled, str(tmp_path))
     bench.run(World(), FIRST)
@@ -190,7 +199,7 @@ def test_a_finding_on_other_lines_of_the_same_month_goes_on_where_the_old_one_en
 
 
 def test_two_reviews_of_one_day_count_in_the_order_in_which_they_were_made(
-    compiled: tuple[dict[str, str], str], tmp_path: Path
+    compiled: Compiled, tmp_path: Path
 ) -> None:
     bench = fresh(compiled, str(tmp_path))
     finding_id = by_candidate(bench.run(World(), FIRST))[0]["finding_id"]
