@@ -165,28 +165,33 @@ def _prepare(con: duckdb.DuckDBPyConnection) -> None:
                source.from_date, source.through_date, source.admission_date, source.discharge_status_code,
                source.bill_type_code, source.facility_ccn, source.billing_npi, source.billing_tin,
                acting.processed_date, source.is_denied,
-               abs(coalesce(emitted.amount, source.paid_usd)) as paid_usd
+               abs(coalesce(emitted.amount, source.paid_usd)) as paid_usd,
+               -- Null finds no lines: a condition on one side alone would make the join a loop.
+               case when emitted.has_source then emitted.source_claim_id end as lines_claim_id
         from emitted
         inner join claims as acting
             on emitted.claim_id = acting.claim_id and emitted.claim_version = acting.claim_version
         inner join claims as source
             on emitted.source_claim_id = source.claim_id and emitted.source_version = source.claim_version""")
-    con.execute("""
+    # A column a slot: looked up once a claim, however many lines it has.
+    slots = ", ".join(
+        f"min(upper(replace(diagnosis_code, '.', ''))) filter (role = '{role}' and position = {place}) "
+        f"as {role}_{place}"
+        for role, place in (("principal", 1), ("admitting", 1), *(("other", n) for n in range(2, 13)))
+    )
+    con.execute(f"""
         create table header_codes as
-        select claim_id, claim_version,
-               list(struct_pack(role := role, place := position,
-                                code := upper(replace(diagnosis_code, '.', ''))) order by role, position) as said,
-               max(icd_version) as icd_version
+        select claim_id, claim_version, {slots}, max(icd_version) as icd_version
         from claim_diagnoses where line_number = 0 group by all""")
     con.execute("""
-        create view line_codes as
+        create table line_codes as
         select claim_id, claim_version, line_number,
                min(upper(replace(diagnosis_code, '.', ''))) as code
         from claim_diagnoses where role = 'line' group by all""")
 
 
 def _of_role(role: str, place: int = 1) -> str:
-    return f"list_filter(codes.said, lambda one: one.role = '{role}' and one.place = {place})[1].code"
+    return f"codes.{role}_{place}"
 
 
 # Indicator of the revision: 9 or 0.
@@ -229,7 +234,7 @@ def _facility_claims() -> str:
             "CLM_CNTL_NUM": "claim_group_id",
         },
     )
-    return f"select {record} from headers {CODES} where {OF_FACILITIES}"
+    return f"select {record} from headers {CODES} where {OF_FACILITIES} order by number"
 
 
 def _facility_lines() -> str:
@@ -259,7 +264,8 @@ def _facility_lines() -> str:
         select {record} from claim_lines as lines
         inner join headers
             on lines.claim_id = headers.source_claim_id and lines.claim_version = headers.source_version
-        where {OF_FACILITIES} and has_source"""
+        where {OF_FACILITIES} and has_source
+        order by number, lines.line_number"""
 
 
 def _facility_diagnoses() -> str:
@@ -283,7 +289,8 @@ def _facility_diagnoses() -> str:
         select {record} from claim_diagnoses as listed
         inner join headers
             on listed.claim_id = headers.source_claim_id and listed.claim_version = headers.source_version
-        where {OF_FACILITIES} and has_source and listed.role in ('principal', 'other', 'external')"""
+        where {OF_FACILITIES} and has_source and listed.role in ('principal', 'other', 'external')
+        order by number, listed.role, listed.position"""
 
 
 def _admissions() -> str:
@@ -296,7 +303,9 @@ def _admissions() -> str:
             "CLM_ACTV_CARE_FROM_DT": _day("admission_date"),
         },
     )
-    return f"select {record} from headers where {OF_FACILITIES} and admission_date is not null"
+    return (
+        f"select {record} from headers where {OF_FACILITIES} and admission_date is not null order by number"
+    )
 
 
 def _professional_lines(number: str, kind: str) -> str:
@@ -350,10 +359,11 @@ def _professional_lines(number: str, kind: str) -> str:
         select {_record(number, values)}
         from headers
         left join claim_lines as lines
-            on headers.has_source and headers.source_claim_id = lines.claim_id
+            on headers.lines_claim_id = lines.claim_id
             and headers.source_version = lines.claim_version
         {CODES} {line_codes if number == "5" else ""}
-        where headers.claim_type = '{kind}'"""
+        where headers.claim_type = '{kind}'
+        order by number, lines.line_number"""
 
 
 # Former identifiers and what replaced them.

@@ -107,14 +107,24 @@ def _prepare(con: duckdb.DuckDBPyConnection) -> None:
         union all
         select adjusted_claim_id, 1000000 + claim_version, claim_type, claim_id, claim_version, 'DELETE'
         from own where adjusted_claim_id <> claim_id""")
-    con.execute("""
+    # A column a slot: looked up once a claim, however many lines it has.
+    slots = ", ".join(
+        f"min(diagnosis_code) filter (role = '{role}' and position = {place}) as {role}_{place}"
+        for role, places in (
+            ("principal", 1),
+            ("admitting", 1),
+            ("other", max(DIAGNOSIS_SLOTS.values())),
+            ("external", EXTERNAL_SLOTS + 1),
+            ("reason", REASON_SLOTS),
+        )
+        for place in range(1, places + 1)
+    )
+    con.execute(f"""
         create table codes as
-        select claim_id, claim_version,
-               list(struct_pack(role := role, place := position, code := diagnosis_code)) as said,
-               max(icd_version) as icd_version
+        select claim_id, claim_version, {slots}, max(icd_version) as icd_version
         from claim_diagnoses where line_number = 0 group by all""")
     con.execute("""
-        create view line_codes as
+        create table line_codes as
         select claim_id, claim_version, line_number, min(diagnosis_code) as code,
                max(icd_version) as icd_version
         from claim_diagnoses where role = 'line' group by all""")
@@ -134,7 +144,7 @@ def _day(column: str) -> str:
 
 
 def _of_role(role: str, place: int = 1) -> str:
-    return f"list_filter(codes.said, lambda one: one.role = '{role}' and one.place = {place})[1].code"
+    return f"codes.{role}_{place}"
 
 
 def _version(code: str) -> str:
@@ -170,14 +180,17 @@ def _claims(kind: str) -> str:
     values |= _of_professionals(kind) if is_professional else _of_facilities(kind)
     return f"""
         select {_row(kind, values)}
-        from stated
+        from (
+            -- Null finds no lines: a condition on one side alone would make the join a loop.
+            select *, case when dml <> 'DELETE' then claim_id end as lines_claim_id from stated
+        ) as stated
         inner join claims
             on stated.claim_id = claims.claim_id and stated.claim_version = claims.claim_version
         left join claim_lines as lines
-            on stated.dml <> 'DELETE' and stated.claim_id = lines.claim_id
+            on stated.lines_claim_id = lines.claim_id
             and stated.claim_version = lines.claim_version
         left join codes
-            on stated.dml <> 'DELETE' and stated.claim_id = codes.claim_id
+            on stated.lines_claim_id = codes.claim_id
             and stated.claim_version = codes.claim_version
         left join line_codes
             on lines.claim_id = line_codes.claim_id and lines.claim_version = line_codes.claim_version
