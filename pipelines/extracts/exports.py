@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import gzip
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +135,7 @@ def _header(path: Path, mapping: Mapping) -> list[str]:
         with opener(path, "rb") as content:
             line = content.readline(65_536).decode("utf-8-sig", "replace")
         return next(csv.reader([line], delimiter=mapping.delimiter), [])
-    except (OSError, EOFError, csv.Error):
+    except (OSError, EOFError, zlib.error, csv.Error):
         return []
 
 

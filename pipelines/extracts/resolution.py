@@ -11,7 +11,7 @@ from pipelines.extracts.contract import Column, Contract, load_contracts
 from pipelines.extracts.delivery import sql_name, sql_text
 
 # Rows with these reasons wait for nothing: what they say has landed or was withdrawn.
-SETTLED = ("duplicate_row", "superseded", "deleted_by_source")
+SETTLED = ("duplicate_row", "sent_twice", "superseded", "deleted_by_source")
 Counts = dict[str, dict[str, dict[str, int]]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,9 +73,11 @@ def _rows(path: Path, sheet: str | None) -> Iterator[Iterator[tuple[Any, ...]]]:
         raise
     except (
         zipfile.BadZipFile,
+        zlib.error,
         InvalidFileException,
         ParseError,
         KeyError,
+        NotImplementedError,
         ValueError,
         EOFError,
         OSError,

@@ -9,14 +9,16 @@ import gzip
 import io
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from tests.pipelines.extracts import test_cclf, test_rif, test_synpuf, test_synthea, test_tuva
+from tests.pipelines.extracts import test_cclf, test_exports, test_rif, test_synpuf, test_synthea, test_tuva
 from tests.pipelines.extracts.conftest import SAMPLE
 from tests.pipelines.extracts.fhir_making import CLAIM, COVERAGE, PATIENT, bundle, lines, made, restated
 
@@ -188,9 +190,34 @@ def tuva() -> Files:
     }
 
 
+def practice_exports() -> Files:
+    """A vendor's time log as text, the same kind of log as a workbook, and the mapping of the latter."""
+    log = [test_exports.LOG]
+    book = openpyxl.Workbook()
+    book.active.append(["Key", "Person", "Began", "Took"])
+    for number in range(PEOPLE):
+        person = f"ZQB{number:04}"
+        log.append(f"ZQM{number:04},{person},1234567890,T1,S1,600,2024-01-31 23:50:00,CCM,call,")
+        book.active.append([f"ZQM{number + 50:04}", person, f"2024-01-{number + 10} 10:00:00", 300])
+    packed, fixed = io.BytesIO(), io.BytesIO()
+    book.save(packed)
+    # The parts again without the time of writing, so that a case is the same each time.
+    with zipfile.ZipFile(packed) as parts, zipfile.ZipFile(fixed, "w", zipfile.ZIP_DEFLATED) as again:
+        for name in parts.namelist():
+            if name != "docProps/core.xml":
+                again.writestr(zipfile.ZipInfo(name), parts.read(name), zipfile.ZIP_DEFLATED)
+    mapping = test_exports.OWN.format(began="Began", seconds="{from: Took, unit: seconds}")
+    return {
+        "activities.csv": "".join(f"{row}\n" for row in log).encode(),
+        "log.xlsx": fixed.getvalue(),
+        "own.mapping.yml": mapping.encode(),
+    }
+
+
 SAMPLES: dict[str, Callable[[], Files]] = {
     "practice": practice,
     "practice quoted": practice_quoted,
+    "practice exports": practice_exports,
     "rif": rif,
     "cclf": cclf,
     "synpuf": synpuf,
