@@ -65,6 +65,7 @@ def write_delivery(folder: Path, chosen: list[Patient]) -> dict[str, int]:
                 "practice_tin": person["tin"],
                 "provider_name": name,
                 "credential": person["credential"],
+                "specialty_code": person["specialty"],
             }
         )
     for patient in chosen:
@@ -135,6 +136,7 @@ def _rows(patient: Patient) -> Iterator[tuple[str, Row]]:
                     "has_part_a": True,
                     "has_part_b": span.get("part_b", True),
                     "is_medicare_advantage": span.get("medicare_advantage", False),
+                    "dual_status_code": span.get("dual", "NA"),
                     "has_hospice_election": span.get("hospice", False),
                     "coverage_grain": "month",
                 },
@@ -151,8 +153,9 @@ def _rows(patient: Patient) -> Iterator[tuple[str, Row]]:
                 "activity_id": f"{patient.id}-T{n}",
                 "practitioner_npi": served_by["npi"],
                 "practice_tin": served_by["tin"],
+                "staff_id": activity.get("worker", f"{patient.id}-{n}"),
                 "staff_credential": activity["by"],
-                "started_at": f"{activity['date']} 10:00:00",
+                "started_at": f"{activity['date']} {activity.get('at', '10:00')}:00",
                 "seconds": activity.get("seconds", activity.get("minutes", 0) * 60),
                 "programme": "CCM",
                 "decision_making_level": activity.get("decisions"),

@@ -30,13 +30,57 @@ with results as (
     union all
     select * from {{ ref('rule_f15_units_beyond_minutes') }}
     union all
+    select * from {{ ref('rule_f16_billed_below_record') }}
+    union all
+    select * from {{ ref('rule_f17_billed_before_threshold') }}
+    union all
+    select * from {{ ref('rule_f18_minutes_of_another_month') }}
+    union all
+    select * from {{ ref('rule_f19_staff_minutes_for_practitioner_code') }}
+    union all
+    select * from {{ ref('rule_f20_minutes_used_twice') }}
+    union all
+    select * from {{ ref('rule_f21_overlapping_minutes') }}
+    union all
+    select * from {{ ref('rule_f22_minutes_during_a_stay') }}
+    union all
+    select * from {{ ref('rule_f23_staff_minutes_on_visit_day') }}
+    union all
     select * from {{ ref('rule_f24_no_consent_before_first_minute') }}
+    union all
+    select * from {{ ref('rule_f25_consent_of_another_practitioner') }}
     union all
     select * from {{ ref('rule_f26_no_initiating_visit') }}
     union all
+    select * from {{ ref('rule_f27_only_visits_that_do_not_initiate') }}
+    union all
     select * from {{ ref('rule_f28_fewer_than_two_conditions') }}
     union all
+    select * from {{ ref('rule_f29_complex_without_decision_making') }}
+    union all
+    select * from {{ ref('rule_f30_care_plan_missing_or_old') }}
+    union all
+    select * from {{ ref('rule_f31_complex_without_new_plan') }}
+    union all
+    select * from {{ ref('rule_f32_planning_code_repeated_or_alone') }}
+    union all
+    select * from {{ ref('rule_f33_planning_minutes_reused') }}
+    union all
+    select * from {{ ref('rule_f34_limited_licence') }}
+    union all
     select * from {{ ref('rule_f35_service_outside_coverage') }}
+    union all
+    select * from {{ ref('rule_f36_facility_without_professional') }}
+    union all
+    select * from {{ ref('rule_f40_level_without_its_patient') }}
+    union all
+    select * from {{ ref('rule_f41_short_and_full_monitoring') }}
+    union all
+    select * from {{ ref('rule_f42_general_and_collaborative_care') }}
+    union all
+    select * from {{ ref('rule_f43_transitional_care_at_fault') }}
+    union all
+    select * from {{ ref('rule_f50_after_withdrawal_or_death') }}
 )
 
 select

@@ -32,7 +32,13 @@ recorded as (
 select
     subject_id,
     claim_line_id,
+    beneficiary_id,
+    service_month,
+    practitioner_npi,
+    from_date,
     hcpcs_code,
+    lane,
+    performed_by,
     code_role,
     units,
     units_through,
