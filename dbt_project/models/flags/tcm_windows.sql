@@ -26,7 +26,7 @@ discharges as (
     inner join {{ ref('core_stays') }} as stay
         on
             lines.beneficiary_id = stay.beneficiary_id
-            and stay.end_date <= lines.from_date
+            and lines.from_date >= stay.end_date
             and stay.end_date >= {{ dbt.dateadd('day', '-lines.period_days', 'lines.from_date') }}
     group by lines.claim_line_id
 )

@@ -22,7 +22,7 @@ overlapping as (
         on
             base_lines.beneficiary_id = tcm.beneficiary_id
             and base_lines.practitioner_npi = tcm.practitioner_npi
-            and tcm.window_end >= base_lines.service_month
+            and base_lines.service_month <= tcm.window_end
             and tcm.window_start <= cast({{ dbt.last_day('base_lines.service_month', 'month') }} as date)
     inner join {{ ref('code_conflicts') }} as conflict
         on

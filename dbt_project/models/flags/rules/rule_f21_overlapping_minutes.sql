@@ -66,7 +66,8 @@ assessed as (
         ) }} as status,
         case
             when counted.borrowing_lines > 0
-                then cast(counted.minutes_with as {{ dbt.type_string() }}) || ' minutes, '
+                then
+                    cast(counted.minutes_with as {{ dbt.type_string() }}) || ' minutes, '
                     || cast(counted.minutes_without as {{ dbt.type_string() }}) || ' without them'
             when counted.is_known then 'no bill needs them'
             else 'not known from the record'

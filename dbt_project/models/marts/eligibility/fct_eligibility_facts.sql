@@ -100,6 +100,12 @@ serving_practices as (
     from {{ ref('fct_serving_months') }}
 ),
 
+visit_kinds as (
+    select true as is_initiating_only
+    union all
+    select false as is_initiating_only
+),
+
 -- Initiating visits, and visits of any kind: which of the two a month asks for is a matter of its rule.
 visits as (
     select
@@ -113,9 +119,19 @@ visits as (
         on
             visits.beneficiary_id = serving_practices.beneficiary_id
             and visits.practice_tin = serving_practices.practice_tin
-    inner join (select true as is_initiating_only union all select false as is_initiating_only) as kinds
+    inner join visit_kinds as kinds
         on visits.is_initiating_visit or not kinds.is_initiating_only
     group by 1, 2, 3, 4
+),
+
+visits_and_the_next as (
+    select
+        *,
+        lead(visit_month) over (
+            partition by beneficiary_id, practice_tin, is_initiating_only
+            order by visit_month
+        ) as next_month
+    from visits
 ),
 
 visits_until_the_next as (
@@ -124,16 +140,13 @@ visits_until_the_next as (
         least(
             visit_rules.lookback_months,
             coalesce(
-                {{ dbt.datediff('visits.visit_month', 'lead(visits.visit_month) over following', 'month') }} - 1,
+                {{ dbt.datediff('visits.visit_month', 'visits.next_month', 'month') }}
+                - 1,
                 visit_rules.lookback_months
             )
         ) as months_held
-    from visits
+    from visits_and_the_next as visits
     cross join visit_rules
-    window following as (
-        partition by visits.beneficiary_id, visits.practice_tin, visits.is_initiating_only
-        order by visits.visit_month
-    )
 ),
 
 seen_months as (
