@@ -41,7 +41,13 @@ plans as (
             when plan.last_revised_date < subjects.service_month + interval 1 month then plan.last_revised_date
             else plan.created_date
         end) as plan_date,
-        bool_or(plan.given_to_patient_date < subjects.service_month + interval 1 month) as is_given
+        bool_or(plan.given_to_patient_date < subjects.service_month + interval 1 month) as is_given,
+        -- only the last revision and the last copy are kept: earlier ones may have been in time
+        coalesce(bool_or(plan.last_revised_date >= subjects.service_month + interval 1 month), false) as may_be_current,
+        coalesce(bool_or(
+            plan.last_revised_date >= subjects.service_month + interval 1 month
+            and plan.given_to_patient_date >= plan.last_revised_date
+        ), false) as may_be_given
     from subjects
     inner join subject_practices on subjects.subject_id = subject_practices.subject_id
     inner join {{ ref('core_care_plans') }} as plan
@@ -59,6 +65,8 @@ judged as (
         kept.keeps_care_plans,
         plans.plan_date,
         coalesce(plans.is_given, false) as is_given,
+        plans.may_be_current,
+        plans.may_be_given,
         plans.plan_date >= cast({{ dbt.dateadd('month', '-limits.limit_value', 'subjects.service_month') }} as date) as is_current
     from subjects
     cross join limits
@@ -80,14 +88,16 @@ assessed as (
         rule_id,
         subject_id,
         {{ rule_status(
-            fail='(plan_date is null and keeps_care_plans) or not is_current or (plan_date is not null and not is_given)',
+            fail='(plan_date is null and keeps_care_plans) or (not is_current and not may_be_current)
+                or (not is_given and not may_be_given)',
             pass='is_current and is_given'
         ) }} as status,
         case
             when plan_date is null and keeps_care_plans then 'no plan'
             when plan_date is null then 'no care-plan records'
-            when not is_current then 'plan of ' || cast(plan_date as {{ dbt.type_string() }})
-            when not is_given then 'plan not given to the patient'
+            when not is_current and not may_be_current then 'plan of ' || cast(plan_date as {{ dbt.type_string() }})
+            when not is_given and not may_be_given then 'plan not given to the patient'
+            when not is_current or not is_given then 'plan revised after the month, earlier revisions not kept'
             else 'current plan, given to the patient'
         end as observed,
         'a current plan, given to the patient' as required,
