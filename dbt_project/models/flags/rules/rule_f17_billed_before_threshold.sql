@@ -38,12 +38,14 @@ reached as (
     select
         lines.subject_id,
         lines.claim_line_id,
-        lines.from_date,
+        -- a line of several days is dated in time where its last day is
+        coalesce(claim_lines.through_date, lines.from_date) as dated,
         lines.counted_minutes,
         lines.paid_usd,
         lines.cost_share_usd,
         min(days.activity_date) as reached_date
     from lines
+    left join {{ ref('core_claim_lines') }} as claim_lines on lines.claim_line_id = claim_lines.claim_line_id
     left join days
         on
             lines.beneficiary_id = days.beneficiary_id
@@ -52,7 +54,7 @@ reached as (
             and lines.seconds_needed
             <= case when lines.performed_by = 'practitioner' then days.practitioner_seconds else days.total_seconds end
     group by
-        lines.subject_id, lines.claim_line_id, lines.from_date, lines.counted_minutes, lines.paid_usd,
+        lines.subject_id, lines.claim_line_id, lines.from_date, claim_lines.through_date, lines.counted_minutes, lines.paid_usd,
         lines.cost_share_usd
 ),
 
@@ -61,9 +63,9 @@ counted as (
         subject_id,
         bool_and(counted_minutes is not null) as is_known,
         count(reached_date) as lines_reached,
-        count(*) filter (where from_date < reached_date) as lines_early,
-        min(from_date) filter (where from_date < reached_date) as from_date,
-        max(reached_date) filter (where from_date < reached_date) as reached_date
+        count(*) filter (where dated < reached_date) as lines_early,
+        min(dated) filter (where dated < reached_date) as dated,
+        max(reached_date) filter (where dated < reached_date) as reached_date
     from reached
     group by subject_id
 ),
@@ -75,7 +77,7 @@ at_fault as (
         paid_usd as amount_usd,
         cost_share_usd
     from reached
-    where from_date < reached_date
+    where dated < reached_date
 ),
 
 assessed as (
@@ -88,7 +90,7 @@ assessed as (
             pass='counted.lines_early = 0 and counted.is_known'
         ) }} as status,
         case
-            when counted.lines_early > 0 then 'dated ' || cast(counted.from_date as {{ dbt.type_string() }})
+            when counted.lines_early > 0 then 'dated ' || cast(counted.dated as {{ dbt.type_string() }})
             when counted.is_known then 'dated when the minutes were reached'
             else 'no time records'
         end as observed,
