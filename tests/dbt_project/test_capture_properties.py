@@ -91,6 +91,7 @@ COLUMNS = {
         "service_month": "date",
         "practitioner_npi": "varchar",
         "practice_tin": "varchar",
+        "claim_type": "varchar",
         "hcpcs_code": "varchar",
         "family": "varchar",
         "code_role": "varchar",
@@ -125,6 +126,7 @@ class Line:
     npi: str
     code: str
     units: int
+    claim_type: str
     setting: str
     is_denied: bool
 
@@ -182,6 +184,7 @@ _lines = st.builds(
     npi=st.sampled_from(PRACTITIONERS),
     code=st.sampled_from(sorted(CODES)),
     units=st.integers(1, 3),
+    claim_type=st.sampled_from(["professional", "professional", "outpatient"]),
     setting=st.sampled_from(["nonfacility", "nonfacility", "facility"]),
     is_denied=st.sampled_from([False, False, False, True]),
 )
@@ -276,9 +279,13 @@ def _compared(story: Story, npi: str) -> Compared | None:
     lines = [line for line in lines if not line.is_denied] or lines
     if record is None and not lines:
         return None
-    billed: Counter[str] = Counter()
+    # What a hospital bills beside the practitioner is the same service, not a further one.
+    by_kind: Counter[tuple[str, str]] = Counter()
     for line in lines:
-        billed[line.code] += line.units
+        by_kind[line.code, line.claim_type] += line.units
+    billed: dict[str, int] = {}
+    for (code, _), units in by_kind.items():
+        billed[code] = max(units, billed.get(code, 0))
     setting = min((line.setting for line in lines), default="nonfacility")
     readings = _readings(record, story.month.year) if record else {}
     bases = sorted(code for code in billed if CODES[code][1] == "base")
@@ -390,6 +397,7 @@ def _load(bench: Bench, people: list[tuple[str, Story]]) -> None:
                 story.month,
                 line.npi,
                 "t1",
+                line.claim_type,
                 line.code,
                 *CODES[line.code],
                 line.units,
