@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipelines.simulate.companions import companions
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.policy import Ladder
 from pipelines.simulate.programme import BILLED, COMPLEX, PRACTITIONER, Episodes, Months
 from pipelines.simulate.streams import stream
 from pipelines.simulate.world import Ints, World
 
-OVERSIGHT_CODE, CAPITATION_CODE = "G0181", "90960"
-CLASHING = [OVERSIGHT_CODE, CAPITATION_CODE]
+OWN_LINES = 3  # lines of a claim that CCM itself may take
 DENIED, CANCELLED = "denied_duplicate", "cancelled_duplicate"
 
 
@@ -34,9 +34,9 @@ def bill_lines(
     general = ladder.general[months.month]
     centre = world.is_health_centre[episodes.practice[months.episode]]
     base = np.where(centre & (general != ""), general, base)
-    error, count = months.error, len(lane)
+    error = months.error
     billed = months.status == BILLED
-    u = random.random((4, count))
+    u = random.random((4, len(lane)))
     day = calendar.last_day(months.month)
     twentieth = calendar.starts[months.month] + 19 + np.floor(u[3] * 6).astype(np.int64)
     parts = [
@@ -45,9 +45,22 @@ def bill_lines(
         _part(error == "F13", 0, 3, ladder.retired[months.month], None, day),
         _part(error == "F01", 1, 1, base, None, twentieth),
         _part(error == "F03", 1, 1, other_lane(ladder)[months.month], None, day),
-        _part(error == "F04", 1, 1, np.full(count, OVERSIGHT_CODE), None, twentieth),
-        _part(error == "F05", 1, 1, np.full(count, CAPITATION_CODE), None, day),
     ]
+    for rule, services in companions(calendar.starts[:-1]).items():
+        for service in services:
+            when = day if service.on_last_day else twentieth
+            code = service.code[months.month]
+            parts.append(
+                _part(
+                    error == rule,
+                    service.claim,
+                    service.line + OWN_LINES,
+                    code,
+                    None,
+                    when,
+                    right=not service.is_at_fault,
+                )
+            )
     # Sent again and denied, or sent again and cancelled: a rule over final-action lines must not see them.
     s = parameters["statements"]
     plain = billed & (error == "") & (months.detail == "") & ~months.denied & (months.base_units > 0)
@@ -62,8 +75,11 @@ def bill_lines(
     # Only the lines that the error makes wrong are marked.
     first_claim_right = pl.col("error").is_in(["F01", "F03"]) & (pl.col("claim") == 0)
     lines = lines.with_columns(error=pl.Series(error).gather(lines["row"]))
+    beside = (pl.col("line") <= OWN_LINES) & pl.col("error").is_in(["F32", "F41", "F42", "F43"])
     others = (
-        ((pl.col("error") == "F13") & (pl.col("line") != 3))
+        pl.col("right")
+        | beside
+        | ((pl.col("error") == "F13") & (pl.col("line") != 3))
         | ((pl.col("error") == "F11") & (pl.col("line") != 2))
         | ((pl.col("error") == "F15") & (pl.col("line") != 2))
     )
@@ -87,6 +103,7 @@ def _part(
     units: Ints | None,
     day: Ints,
     decoy: str = "",
+    right: bool = False,
 ) -> pl.DataFrame:
     rows = np.flatnonzero(flag)
     return pl.DataFrame(
@@ -98,5 +115,6 @@ def _part(
             "units": np.ones(len(rows), dtype=np.int64) if units is None else units[rows],
             "day": day[rows],
             "decoy": pl.Series([decoy] * len(rows), dtype=pl.String),
+            "right": np.full(len(rows), right),
         }
     )

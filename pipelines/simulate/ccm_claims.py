@@ -36,7 +36,7 @@ def add_bills(
     day, decoy = plan["day"].to_numpy(), plan["decoy"]
     head = np.flatnonzero(order_within(row * 10 + claim) == 0)
     # Of two bills for one month the planted one is always processed later.
-    paired = np.isin(served.error[row], ["F01", "F03"])
+    paired = np.isin(served.error[row], ["F01", "F03", "F09"])
     first = (paired & (claim == 0)) | (served.detail[row] == "billed_twice")
     second = (paired & (claim == 1)) | (served.error[row] == "F02")
     lag = np.where(first, 12, np.where(second, 45, NONE))

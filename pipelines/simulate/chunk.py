@@ -64,7 +64,7 @@ def make_chunk(
     picker = errors.Picker(settings, people, seed, chunk)
     episodes = errors.spoil_episodes(world, people, events, episodes, months, picker)
     served = programme.serve(settings, months, world, people, events, episodes, seed, chunk)
-    episodes, served = errors.spoil_months(world, people, episodes, served, months, picker)
+    episodes, served = errors.spoil_months(world, people, events, episodes, served, months, picker)
     started, ended = programme.users(people, episodes)
     apply_effect(settings, world, events, people, started, ended, twin)
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from pipelines.simulate.bills import other_lane
-from pipelines.simulate.events import Events
+from pipelines.simulate.companions import BESIDE_ANY_BILL, IN_PLACE_OF_CCM, companions, in_force
+from pipelines.simulate.events import Events, days_in_stays
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.policy_conditions import most_counted
@@ -37,6 +38,9 @@ COLLATERAL: dict[str, list[str]] = {
     "F03": ["F01", "F10", "F12", "F14", "F15"],
     "F04": ["F10"],
     "F05": ["F10"],
+    "F07": ["F10"],
+    "F08": ["F10"],
+    "F09": [],
     "F10": ["F15"],
     "F11": ["F15"],
     "F12": ["F01", "F14", "F15"],
@@ -46,6 +50,11 @@ COLLATERAL: dict[str, list[str]] = {
     "F24": [],
     "F26": ["F27"],
     "F28": [],
+    "F32": [],
+    "F40": [],
+    "F41": [],
+    "F42": [],
+    "F43": ["F06"],
     "F35": ["F14", "F15", "F17", "F24", "F26", "F28", "F30", "F50"],
 }
 
@@ -142,7 +151,13 @@ def join_months(one: Months, two: Months) -> Months:
 
 
 def spoil_months(
-    world: World, people: People, episodes: Episodes, months: Months, calendar: Calendar, picker: Picker
+    world: World,
+    people: People,
+    events: Events,
+    episodes: Episodes,
+    months: Months,
+    calendar: Calendar,
+    picker: Picker,
 ) -> tuple[Episodes, Months]:
     """Plant the errors of single months; changes `people.part_b` for lapses. Returns the extended plan."""
     person = episodes.person[months.episode]
@@ -203,7 +218,35 @@ def spoil_months(
     rows = mark("F15", extra & records)
     one_more(rows, -18, -2)
     months.base_units[rows], months.add_on_units[rows] = 1, 1
+    _other_programmes(people, events, episodes, months, calendar, picker, clean)
     return _second_billers(world, people, episodes, months, second, picker)
+
+
+def _other_programmes(
+    people: People,
+    events: Events,
+    episodes: Episodes,
+    months: Months,
+    calendar: Calendar,
+    picker: Picker,
+    clean: Bools,
+) -> None:
+    """Services of other programmes billed beside CCM, or in its place, that should not have been."""
+    services = companions(calendar.starts[:-1])
+    planned = slice(len(clean))  # bills without coverage stand behind the plan
+    person, when = episodes.person[months.episode[planned]], months.month[planned]
+    billed = months.status[planned] == BILLED
+    able = {rule: clean & in_force(services[rule])[when] for rule in (*BESIDE_ANY_BILL, "F40", "F43")}
+    able["F40"] &= ~people.dual[person]
+    # Transitional care without a discharge: no stay in this month or the two before.
+    stays = days_in_stays(events, people, calendar)
+    for back in range(3):
+        able["F43"] &= stays[person, np.maximum(when - back, 0)] == 0
+    for rule, rows in able.items():
+        chosen = picker.pick(rule, person, rows, billed)
+        months.error[chosen] = rule
+        if rule in IN_PLACE_OF_CCM:
+            months.base_units[chosen], months.add_on_units[chosen] = 0, 0
 
 
 def _outside_coverage(

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.simulate.bills import CLASHING
+from pipelines.simulate.companions import CCM_FALLS
 from pipelines.simulate.errors import COLLATERAL
 from pipelines.simulate.events import Events
 from pipelines.simulate.groups import deprivation
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
+from pipelines.simulate.policy import ccm_codes
 from pipelines.simulate.programme import BILLED, LANES, UNBILLED, Episodes, Months
 from pipelines.simulate.render import claim_id, current_id, npi_of, tin_of
 from pipelines.simulate.world import World
@@ -138,16 +139,18 @@ def error_truth(
             "rule_id", "beneficiary_id", pl.col("service_month").dt.strftime("%Y%m"), separator="-"
         )
     )
+    # What should not have been paid is the CCM, not the service that it clashes with.
+    falls = ~pl.col("rule_id").is_in(CCM_FALLS) | pl.col("code").is_in(ccm_codes())
     wrong = (
         lines.filter("planted")
+        .join(subject.select("row", "rule_id"), on="row")
         .with_columns(claim_id=claim_id(pl.col("key")))
         .group_by("row")
         .agg(
             claim_line_ids=pl.concat_str("claim_id", pl.col("line").cast(pl.String), separator="-").sort(),
             claim_ids=pl.col("claim_id").unique().sort(),
-            # What should not have been paid is the CCM, not the service that it clashes with.
-            allowed_usd=pl.col("allowed").filter(~pl.col("code").is_in(CLASHING)).sum(),
-            paid_usd=pl.col("paid").filter(~pl.col("code").is_in(CLASHING)).sum(),
+            allowed_usd=pl.col("allowed").filter(falls).sum(),
+            paid_usd=pl.col("paid").filter(falls).sum(),
         )
     )
     collateral = pl.DataFrame(

@@ -17,7 +17,8 @@ from tests.dbt_project.built_warehouse import Built, build
 
 PEOPLE, MONTHS, SEED = 1500, 36, 20
 # Rules whose errors the simulator plants; of the others it shows that they keep silent where nothing is wrong.
-PLANTED = {f"F{number:02}" for number in (1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 24, 26, 28, 35)}
+NUMBERS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 24, 26, 28, 32, 35, 40, 42, 43)
+PLANTED = {f"F{number:02}" for number in NUMBERS}
 # What happens in the simulated world without being planted: transitional care beside CCM before 2020, minutes left
 # unbilled, two entries of one worker at one time, staff time on the day of a visit, plans not revised every month.
 UNPLANTED = {"F06", "F16", "F20", "F21", "F23", "F31"}
@@ -26,7 +27,9 @@ UNPLANTED = {"F06", "F16", "F20", "F21", "F23", "F31"}
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated")
-    simulate(PEOPLE, MONTHS, SEED, folder)
+    more_users = folder / "more_users.yml"  # so that a small population has room for every kind of error
+    more_users.write_text("ccm: {uptake_scale: 3}\n", encoding="utf-8")
+    simulate(PEOPLE, MONTHS, SEED, folder, parameters=more_users)
     return folder
 
 

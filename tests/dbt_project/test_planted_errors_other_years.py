@@ -11,14 +11,17 @@ import pytest
 
 from pipelines.simulate import simulate
 from tests.dbt_project.built_warehouse import Built, build
-from tests.dbt_project.test_planted_errors import PLANTED, UNPLANTED
+from tests.dbt_project.test_planted_errors import PLANTED as PLANTED_BEFORE_2026
+from tests.dbt_project.test_planted_errors import UNPLANTED
 
 PEOPLE, MONTHS, SEED = 1500, 36, 20
+PLANTED = PLANTED_BEFORE_2026 | {"F41"}
+PLANTED_LATE = {"F07", "F08", "F09", "F40", "F41", "F42"}
 # Last month of the window, planted rules that its policy leaves no room for (no staff add-on before 2020), practices.
 WINDOWS = {
-    "2015 to 2017": ("2017-12", {"F11"}, ""),
-    "2019 to 2021": ("2021-12", set(), ""),
-    "clinics": ("2025-12", set(), "practices: {rhc: 0.2, fqhc: 0.1, hospital_outpatient: 0.4}\n"),
+    "2015 to 2017": ("2017-12", {"F07", "F08", "F09", "F11", "F40", "F41", "F42"}, ""),
+    "2019 to 2021": ("2021-12", {"F08", "F09", "F40", "F41"}, ""),
+    "clinics and 2026": ("2026-08", set(), "practices: {rhc: 0.2, fqhc: 0.1, hospital_outpatient: 0.4}\n"),
 }
 
 
@@ -55,6 +58,7 @@ def test_every_planted_error_is_found_and_nothing_else(years: tuple[Built, Path,
     assert built.failures == []
     assert {"F01", "F02", "F03", "F10", "F12", "F13", "F14", "F15", "F24", "F26", "F28", "F35"} <= kinds
     assert absent.isdisjoint(kinds)
+    assert kinds >= {"F32", "F43", *PLANTED_LATE} - absent
     assert planted - found == set()
     assert {finding for finding in found if finding[0] in PLANTED} - _truth(folder, "true") == set()
     spoilt = {(person, month) for _, person, month, _ in _truth(folder, "true")}

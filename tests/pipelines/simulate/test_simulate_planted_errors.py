@@ -52,7 +52,19 @@ create or replace temp view evidence as
     join codes k on k.code = upper(replace(d.diagnosis_code, '.', ''))
     where not c.is_denied;
 """
-# What each rule looks for, over practitioner-months.
+APCM = "('G0556', 'G0557', 'G0558')"
+
+
+def beside(codes: str, other: str) -> str:
+    """Practitioner-months with a line of `codes` and, by the same practitioner, one of `other`."""
+    return (
+        "select l.beneficiary_id, l.service_month, l.rendering_npi from final_lines l join final_lines o"
+        " using (beneficiary_id, service_month, rendering_npi)"
+        f" where l.hcpcs_code in {codes} and o.hcpcs_code in {other} and not l.is_denied and not o.is_denied"
+    )
+
+
+# What each rule looks for, over practitioner-months. (F41 begins in 2026, after this window: test_planted_errors_other_years.)
 AUDIT = {
     "F01": "select s.* from audited s where base_lines > 1 and (u99490 > 1 or u99487 > 1 or u99491 > 1)"
     " and most_base_units = 1",
@@ -63,6 +75,10 @@ AUDIT = {
     " where l.rendering_npi = s.npi and l.hcpcs_code in ('G0181', 'G0182') and not l.is_denied",
     "F05": "select s.* from audited s join final_lines l using (beneficiary_id, service_month)"
     " where l.rendering_npi = s.npi and l.hcpcs_code = '90960' and not l.is_denied",
+    "F07": beside(BASES, "('99424', '99425', '99426', '99427', 'G2064', 'G2065')"),
+    "F08": beside(BASES, APCM),
+    "F09": "select beneficiary_id, service_month, max(rendering_npi) from final_lines"
+    f" where hcpcs_code in {APCM} and not is_denied group by all having count(*) > 1",
     "F10": "select s.* from audited s where (u99439 > 0 and u99490 = 0) or (u99489 > 0 and u99487 = 0)"
     " or (u99437 > 0 and u99491 = 0)",
     "F11": "select s.* from audited s where u99439 > 2 or u99489 > 10 or u99437 > 2",
@@ -93,6 +109,18 @@ AUDIT = {
                 having bool_or(e.institution) or count(distinct e.day) >= 2 or bool_or(e.one_claim)
             )
         ) < 2""",
+    "F32": "select beneficiary_id, max(service_month), rendering_npi from final_lines"
+    " where hcpcs_code = 'G0506' and not is_denied group by all having count(*) > 1",
+    "F40": "select l.beneficiary_id, l.service_month, l.rendering_npi from final_lines l"
+    " join people_ids i using (beneficiary_id)"
+    " join enrollment_months e on e.beneficiary_id = i.delivered_id and e.service_month = l.service_month"
+    " where l.hcpcs_code = 'G0558' and not l.is_denied and e.dual_status_code not in ('01', '02')",
+    "F42": beside("('99484')", "('99492', '99493', '99494')"),
+    "F43": "select l.beneficiary_id, l.service_month, l.rendering_npi from final_lines l"
+    " where l.hcpcs_code in ('99495', '99496') and not l.is_denied and not exists ("
+    " select 1 from final_claims c where c.beneficiary_id = l.beneficiary_id and not c.is_denied"
+    " and c.claim_type in ('inpatient', 'snf')"
+    " and c.through_date between l.from_date - interval 30 day and l.from_date)",
     "F35": """
         select s.* from audited s
         left join (select i.beneficiary_id, max(death_date) as died from beneficiaries b
@@ -149,9 +177,12 @@ def test_the_lines_named_by_the_truth_are_in_the_extracts_with_the_same_dollars(
     different = population.value("""
         select count(*) from truth_planted_errors t join (
             select e.error_id, sum(l.allowed_usd) as allowed, sum(l.paid_usd) as paid
-            from (select error_id, unnest(claim_line_ids) as id from truth_planted_errors) e
+            from (select error_id, rule_id, unnest(claim_line_ids) as id from truth_planted_errors) e
             join final_lines l on l.claim_id || '-' || l.line_number = e.id
-            where l.hcpcs_code not in ('G0181', '90960') group by 1
+            where l.hcpcs_code not in (
+                select unnest(case when e.rule_id in ('F04', 'F05', 'F07', 'F08')
+                    then ['G0181', '90960', '99426', 'G0556'] else [] end)
+            ) group by 1
         ) d using (error_id) where d.allowed <> t.allowed_usd or d.paid <> t.paid_usd
     """)
     assert different == 0
