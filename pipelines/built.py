@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 
 from pipelines.settings import Settings
@@ -11,8 +14,13 @@ class NoWarehouse(Exception):
     """There is nothing complete to read; str() is one line that says what to do."""
 
 
-def open_built(settings: Settings, *tables: str) -> duckdb.DuckDBPyConnection:
-    """The warehouse, read-only. Raises NoWarehouse where there is none, a run is writing it, or it lacks one of `tables`."""
+@contextmanager
+def open_built(settings: Settings, *tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, read-only, while the block lasts.
+
+    Raises NoWarehouse where there is none, a run is writing it, it lacks one of `tables`, or a query in the block asks for
+    a table or column that it has not: then another version of the project built it.
+    """
     if not settings.warehouse.exists():
         raise NoWarehouse(f"{settings.out} holds no warehouse: run `ccm run` first")
     try:
@@ -24,9 +32,10 @@ def open_built(settings: Settings, *tables: str) -> duckdb.DuckDBPyConnection:
     try:
         for name in tables:
             con.execute(f"describe {name}")
-    except duckdb.CatalogException:
-        con.close()
+        yield con
+    except (duckdb.CatalogException, duckdb.BinderException):
         raise NoWarehouse(
             f"{settings.warehouse} is not complete, or of another version: run `ccm run`"
         ) from None
-    return con
+    finally:
+        con.close()
