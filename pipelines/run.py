@@ -244,7 +244,8 @@ def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
                 f"  findings, {severity}: {count:,} (${amount or 0:,.2f} paid)"
                 for severity, count, amount in findings
             ),
-            f"  rows quarantined: {one('select sum(rows) from reports.quarantine_summary'):,}",
+            f"  rows quarantined: {one('select sum(rows) from reports.quarantine_summary'):,}"
+            f" ({one('select sum(rows_resolved) from reports.quarantine_summary'):,} of them since corrected)",
             "",
             f"  page        {settings.reports / 'index.html'}",
             f"  worklists   {settings.worklists}/",

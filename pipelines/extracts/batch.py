@@ -125,6 +125,14 @@ class BatchWriter:
             self.folder / "batch_files.parquet",
         )
 
+    def write_resolved(self) -> None:
+        """Rows that earlier batches set aside and this one brings (`resolution.find`); writes `resolved_rows.parquet`."""
+        self._export(
+            f"""select {self._batch()}, batch_id as quarantined_batch_id, table_name, source_file, source_row
+                from resolved_rows order by all""",
+            self.folder / "resolved_rows.parquet",
+        )
+
     def _count_by_file(
         self, delivery: Delivery
     ) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:

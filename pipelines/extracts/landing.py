@@ -144,10 +144,11 @@ def _land(
             manifest = _manifest(writer, delivery, checksums, sizes)
             manifest["recognised"] = detect.reason(module, folder)
             manifest["resolved"] = _guarded(
-                lambda: resolution.resolved(con, incoming, settings.quarantine, received.isoformat()),
+                lambda: resolution.find(con, incoming, settings.quarantine, received.isoformat()),
                 "comparing",
                 "earlier quarantine",
             )
+            writer.write_resolved()
         for name, size in sizes.items():
             if (folder / name).stat().st_size != size:
                 raise UnreadableExtract(name, "the file changed while it was read")

@@ -15,28 +15,36 @@ SETTLED = ("duplicate_row", "sent_twice", "superseded", "deleted_by_source")
 Counts = dict[str, dict[str, dict[str, int]]]
 
 
-def resolved(con: duckdb.DuckDBPyConnection, batch: Path, quarantine: Path, received: str) -> Counts:
+def find(con: duckdb.DuckDBPyConnection, batch: Path, quarantine: Path, received: str) -> Counts:
     """Rows set aside by batches received up to `received` of which `batch` has the key: by batch, table, reason.
 
     `batch`: folder with the batch's Parquet files; `quarantine`: folder with those of the earlier batches. A row
     is known by the contract's key, read from its text as delivered; one whose key cannot be read stays open.
+    Leaves the rows in the table `resolved_rows`: batch_id (that set it aside), table_name, source_file, source_row, reason.
     """
+    con.execute("""
+        create or replace temp table resolved_rows (
+            batch_id varchar, table_name varchar, source_file varchar, source_row bigint, reason varchar)""")
     files = sorted(quarantine.glob("batch-*.parquet"))
     if not files:
         return {}
     listed = ", ".join(sql_text(glob.escape(str(path))) for path in files)
     con.execute(f"""
         create or replace temp table set_aside_earlier as
-        select batch_id, table_name, reason, try_cast(source_text as json) as delivered
+        select batch_id, table_name, source_file, source_row, reason, try_cast(source_text as json) as delivered
         from read_parquet([{listed}], union_by_name = true)
         where reason not in {SETTLED} and received_date <= date '{received}'
             and try_cast(source_text as json) is not null""")
-    found: Counts = {}
     waiting = con.execute("select distinct table_name from set_aside_earlier order by all").fetchall()
     for (table,) in waiting:
         contract = load_contracts()[table]
-        for earlier, reason, rows in con.execute(_matching(contract, batch / f"{table}.parquet")).fetchall():
-            found.setdefault(earlier, {}).setdefault(table, {})[reason] = int(rows)
+        con.execute(f"insert into resolved_rows {_matching(contract, batch / f'{table}.parquet')}")
+    found: Counts = {}
+    counted = con.execute(
+        "select batch_id, table_name, reason, count(*) from resolved_rows group by all order by all"
+    )
+    for earlier, table, reason, rows in counted.fetchall():
+        found.setdefault(earlier, {}).setdefault(table, {})[reason] = int(rows)
     return found
 
 
@@ -47,12 +55,11 @@ def _matching(contract: Contract, landed: Path) -> str:
         f"earlier.key_{place} = landed.{sql_name(column.name)}" for place, column in enumerate(keys)
     )
     return f"""
-        select earlier.batch_id, earlier.reason, count(*)
+        select earlier.batch_id, '{contract.table}', earlier.source_file, earlier.source_row, earlier.reason
         from (
-            select batch_id, reason, {given} from set_aside_earlier where table_name = '{contract.table}'
+            select *, {given} from set_aside_earlier where table_name = '{contract.table}'
         ) as earlier
-        semi join read_parquet({sql_text(glob.escape(str(landed)))}) as landed on {same}
-        group by all order by all"""
+        semi join read_parquet({sql_text(glob.escape(str(landed)))}) as landed on {same}"""
 
 
 def _value(column: Column) -> str:

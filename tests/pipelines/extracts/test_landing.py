@@ -510,6 +510,15 @@ def test_a_corrected_row_lands_in_a_later_batch_and_both_batches_tell(
     assert "  (1 of them have come in, corrected, with later batches)" in advice
     again = json.loads((batch.folder / "manifest.json").read_text())["resolved"]
     assert again == {first.batch_id: {"claim_lines": {"not_a_number": 1}}}
+    rows = duckdb.sql(
+        f"select batch_id, quarantined_batch_id, table_name, source_file, source_row"
+        f" from read_parquet('{batch.folder}/resolved_rows.parquet')"
+    ).fetchall()
+    (place,) = duckdb.sql(
+        "select source_file, source_row from"
+        f" read_parquet('{delivery.settings.quarantine}/{first.batch_id}.parquet') where reason = 'not_a_number'"
+    ).fetchall()
+    assert rows == [(batch.batch_id, first.batch_id, "claim_lines", *place)]
 
 
 def test_a_delivery_of_an_earlier_day_settles_nothing(new_delivery: Callable[[], Any], delivery: Any) -> None:

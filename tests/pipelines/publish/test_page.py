@@ -113,7 +113,13 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         }
     ],
     "reports.quarantine_summary": [
-        {"batch_id": "0123456789ab", "table_name": "claims", "reason": "conflicting_key", "rows": 2}
+        {
+            "batch_id": "0123456789ab",
+            "table_name": "claims",
+            "reason": "conflicting_key",
+            "rows": 2,
+            "rows_resolved": 1,
+        }
     ],
     "reports.rpt_funnel": STEPS,
     "reports.rpt_eligibility_attrition": [
@@ -276,9 +282,9 @@ def test_conditions_files_and_quarantine_equal_their_tables(shown: Page) -> None
         for column in ("rows_in", "rows_landed", "rows_quarantined"):
             figure = shown.table("rpt_load_summary").figure(f"{row['batch_id']}/{HOSTILE}", column=column)
             assert figure == as_shown(row[column])
-    assert (
-        shown.table("quarantine_summary").figure("0123456789ab/claims/conflicting_key", column="rows") == "2"
-    )
+    quarantined = shown.table("quarantine_summary")
+    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows") == "2"
+    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows_resolved") == "1"
 
 
 def test_the_figures_at_the_top_are_those_of_the_tables(shown: Page) -> None:
