@@ -221,7 +221,7 @@ def main() -> None:
             if arguments.keep is None:
                 shutil.rmtree(folder)
         (RESULTS / f"{people}x{arguments.months}.json").write_text(json.dumps(result, indent=1) + "\n")
-    stored = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
+    stored = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*x*.json"))]
     text = summary(stored)
     (RESULTS / "summary.md").write_text(text)
     print(text)
