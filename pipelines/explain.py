@@ -28,6 +28,7 @@ READ = (
         "marts.capture_months",
         "marts.fct_care_activities",
         "marts.fct_month_conditions",
+        "marts.fct_problem_conditions",
     ),
     *("policy.overpayment_deadlines", "flags.rule_results", "flags.findings"),
 )
@@ -63,6 +64,7 @@ def story(settings: Settings, given_id: str, month: date) -> Row:
             "conclusion": _one(con, _CONCLUSION, asked),
             "criteria": _many(con, _CRITERIA, asked),
             "conditions": _many(con, _CONDITIONS, asked),
+            "problems": _many(con, _PROBLEMS, asked),
             "serving": _one(con, _SERVING, asked),
             "attribution": _one(con, _ATTRIBUTION, asked),
             "activities": _many(con, _ACTIVITIES, asked),
@@ -233,6 +235,21 @@ _CRITERIA = f"""
 _CONDITIONS = f"""
     select condition, is_counted, start_date, end_date, first_evidence_date, evidence_claim_ids
     from marts.fct_month_conditions {_OF_MONTH} order by is_counted desc, condition, start_date"""
+_PROBLEMS = """
+    select problems.diagnosis_code, problems.icd_version, problems.recorded_date, problems.resolved_date, problems.practice_tin,
+        array_agg(named.condition order by named.condition) filter (where named.condition is not null) as conditions
+    from core.core_problems as problems
+    left join (
+        select named.problem_id, named.condition
+        from marts.fct_problem_conditions as named
+        inner join marts.fct_condition_months as months
+            on named.beneficiary_id = months.beneficiary_id and named.definition = months.definition
+        where months.service_month = $month
+    ) as named on problems.problem_id = named.problem_id
+    where problems.beneficiary_id = $id
+        and coalesce(problems.recorded_date < $month + interval 1 month, true)
+        and coalesce(problems.resolved_date >= $month, true)
+    group by all order by problems.diagnosis_code, problems.recorded_date, problems.practice_tin"""
 _SERVING = f"""
     select served_by, practitioner_npi, practice_tin from marts.fct_serving_months {_OF_MONTH}"""
 _ATTRIBUTION = f"""

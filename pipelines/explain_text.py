@@ -93,6 +93,10 @@ def _conditions(told: Row) -> Iterator[str]:
             f" and {len(claims) - SHOWN_CLAIMS} more (--json lists all)" if len(claims) > SHOWN_CLAIMS else ""
         )
         yield from _wrapped("      claims ", ", ".join(claims[:SHOWN_CLAIMS]) + more)
+    for row in told["problems"]:
+        since = f"since {row['recorded_date']}" if row["recorded_date"] else "without a date"
+        stands = ", ".join(row["conditions"]) if row["conditions"] else "no condition of the definition"
+        yield f"  on the problem list of {row['practice_tin']}: {row['diagnosis_code']} {since} ({stands})"
 
 
 def _care(told: Row) -> Iterator[str]:

@@ -88,13 +88,14 @@ def make_chunk(
     consents, plans = records.build_consents(
         settings, months, world, people, episodes, served, initiating, seed, chunk
     )
+    problems = records.build_problems(settings, months, world, people, episodes, initiating)
     time = records.build_time(settings, months, world, people, events, episodes, served, seed, chunk)
     codes = lines.filter(pl.col("line") == 1).select("key", "code")
     met = claims.join(codes, on="key", how="left", maintain_order="left")
     notes = Restatements(int(month_ends(months)[0]))
     tables = render_people.person_tables(settings, months, people)
     tables["encounters"] = render.encounters(world, people, met)
-    tables |= render.record_tables(world, people, consents, plans, time)
+    tables |= render.record_tables(world, people, consents, plans, problems, time)
     claims, lines, slots = statements.state(settings, months, claims, lines, slots, seed, chunk)
     if monthly:
         claims, lines, slots = stamp_claims(

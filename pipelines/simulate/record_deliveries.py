@@ -21,7 +21,7 @@ def stamp_records(
     seed: int,
     chunk: int,
 ) -> dict[str, pl.DataFrame]:
-    """encounters, consents, care_plans and care_management_time with the day each statement was delivered.
+    """encounters, consents, care_plans, problems and care_management_time with the day each statement was delivered.
 
     `current` ties each delivered identifier to the current one: delivered_id, beneficiary_id.
     """
@@ -42,6 +42,7 @@ def stamp_records(
         "encounters": seen,
         "consents": consents,
         "care_plans": plans,
+        "problems": tables["problems"].with_columns(delivered=_day("recorded_date")),
         "care_management_time": _time(parameters, tables["care_management_time"], note, ends, seed, chunk),
     }
 

@@ -1,4 +1,4 @@
-"""What practices keep: consents, care plans and the time log of served months."""
+"""What practices keep: consents, care plans, problem lists and the time log of served months."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.book import order_within, pick_by_chance, text
+from pipelines.simulate.diagnoses import spellings
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
@@ -77,6 +78,44 @@ def _plans(
         created=pl.Series(created),
         revised=pl.Series(created + np.floor(revising[owner] * 60).astype(np.int64)),
         given=pl.Series(created + np.floor(giving[owner] * 8).astype(np.int64)),
+    )
+
+
+def build_problems(
+    parameters: dict[str, Any],
+    calendar: Calendar,
+    world: World,
+    people: People,
+    episodes: Episodes,
+    initiating: Ints,
+) -> pl.DataFrame:
+    """Problem lists of users whose practice keeps records: conditions held and coded by the last served month.
+
+    Known ones are listed at the first visit with the practice, others in the month in which they begin.
+    """
+    conditions = parameters["conditions"]
+    codes = [item["codes"] for item in conditions["list"]]
+    words = [code for group in codes for code in group]
+    spelt, era_starts, icd10_from = spellings(conditions, words)
+    known = people.coded[episodes.person] & people.condition[episodes.person]
+    known &= people.onset[episodes.person] <= episodes.last[:, None]
+    known &= world.practice_keeps_records[episodes.practice][:, None]
+    episode, condition = np.nonzero(known)
+    person = episodes.person[episode]
+    day = np.maximum(initiating[episode], calendar.starts[people.onset[person, condition]])
+    size = np.array([len(group) for group in codes])
+    first = np.concatenate([[0], np.cumsum(size)[:-1]])
+    word = first[condition] + people.code_choice[person, condition] % size[condition]
+    era = np.searchsorted(era_starts, day, side="right")
+    return pl.DataFrame(
+        {
+            "number": (people.number[person] * 10 + episodes.second_biller[episode]) * 100 + condition,
+            "person": person,
+            "practice": episodes.practice[episode],
+            "day": day,
+            "code": pl.Series(spelt[era, word].tolist(), dtype=pl.String),
+            "icd_version": np.where(day >= icd10_from, 10, 9),
+        }
     )
 
 

@@ -170,9 +170,14 @@ def encounters(world: World, people: People, claims: pl.DataFrame) -> pl.DataFra
 
 
 def record_tables(
-    world: World, people: People, consents: pl.DataFrame, plans: pl.DataFrame, time: pl.DataFrame
+    world: World,
+    people: People,
+    consents: pl.DataFrame,
+    plans: pl.DataFrame,
+    problems: pl.DataFrame,
+    time: pl.DataFrame,
 ) -> dict[str, pl.DataFrame]:
-    """consents, care_plans and care_management_time."""
+    """consents, care_plans, problems and care_management_time."""
     consent = consents.with_columns(
         beneficiary_id=person_id(people, consents["person"], consents["day"]),
         npi=npi_of(world, consents["practitioner"]),
@@ -199,6 +204,18 @@ def record_tables(
         last_revised_date=date(pl.col("revised")),
         given_to_patient_date=date(pl.col("given")),
     )
+    problem = problems.with_columns(
+        beneficiary_id=person_id(people, problems["person"], problems["day"]),
+        tin=tin_of(world, problems["practice"]),
+    ).select(
+        problem_id=pl.lit("L") + pl.col("number").cast(pl.String).str.zfill(12),
+        beneficiary_id="beneficiary_id",
+        practice_tin="tin",
+        diagnosis_code="code",
+        icd_version="icd_version",
+        recorded_date=date(pl.col("day")),
+        resolved_date=pl.lit(None, dtype=pl.Date),
+    )
     activity = time.with_columns(
         beneficiary_id=person_id(people, time["person"], time["started"] // 86_400),
         npi=npi_of(world, time["practitioner"]),
@@ -221,4 +238,9 @@ def record_tables(
         decision_making_level=pl.when("recorded").then(pl.col("level")),
         is_voided="voided",
     )
-    return {"consents": consent, "care_plans": plan, "care_management_time": activity}
+    return {
+        "consents": consent,
+        "care_plans": plan,
+        "problems": problem,
+        "care_management_time": activity,
+    }

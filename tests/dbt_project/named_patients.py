@@ -176,6 +176,19 @@ def _rows(patient: Patient) -> Iterator[tuple[str, Row]]:
                 "revoked_date": consent.get("withdrawn"),
             },
         )
+    for n, problem in enumerate(story.get("problems", []), 1):
+        yield (
+            "problems",
+            {
+                **who,
+                "problem_id": f"{patient.id}-L{n}",
+                "practice_tin": practitioners()[problem["by"]]["tin"],
+                "diagnosis_code": problem["code"],
+                "icd_version": 10,
+                "recorded_date": problem.get("since"),
+                "resolved_date": problem.get("resolved"),
+            },
+        )
     for n, plan in enumerate(story.get("plans", []), 1):
         author = practitioners()[plan["by"]]
         yield (

@@ -24,6 +24,7 @@ _PEOPLE_TABLES = [
     "care_management_time",
     "consents",
     "care_plans",
+    "problems",
 ]
 _claims_contract = yaml.safe_load((CONTRACTS / "claims.yml").read_text(encoding="utf-8"))
 COLUMNS = {

@@ -21,6 +21,7 @@ WRITTEN = ("rif", "cclf", "fhir")
 BESIDE = (
     "core_care_management_time",
     "core_care_plans",
+    "core_problems",
     "core_consents",
     "core_encounters",
     "core_practices",

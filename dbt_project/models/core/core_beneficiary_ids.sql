@@ -69,6 +69,8 @@ delivered as (
     union
     select beneficiary_id as delivered_id from {{ ref('stg_landing__care_plans') }}
     union
+    select beneficiary_id as delivered_id from {{ ref('stg_landing__problems') }}
+    union
     select delivered_id from ends
     union
     select beneficiary_id as delivered_id from ends

@@ -161,6 +161,11 @@ def test_who_declined_has_given_no_consent(delivery: Any) -> None:
             "care_plans",
         ),
         (
+            "Patient ID,Practice TIN,Problem Code,Problem Status,Onset Date,Resolved Date",
+            "B1,T1,E11.9,Active,01/05/2024,",
+            "problems",
+        ),
+        (
             "Encounter ID,Patient ID,Encounter Date,Visit Type,CPT",
             "E1,B1,2024-01-05,Office Visit,99214",
             "encounters",

@@ -242,7 +242,7 @@ def test_practices_without_records_bill_but_deliver_nothing(population):
         select count(distinct practice_tin) from truth_episodes where not keeps_records
     """)
     assert silent >= 1
-    for table in ("care_management_time", "consents", "care_plans", "encounters"):
+    for table in ("care_management_time", "consents", "care_plans", "problems", "encounters"):
         assert (
             population.value(f"""
             select count(*) from {table} where practice_tin in

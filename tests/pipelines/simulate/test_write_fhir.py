@@ -22,7 +22,15 @@ NOT_CARRIED = {
     "claim_lines": {"is_denied"},  # for facilities: no status of a line
 }
 A_YEAR = {"enrollment_months": {"medicare_status_code"}}  # a Coverage has one a year
-NOT_IN_FHIR = ["care_management_time", "care_plans", "consents", "encounters", "practices", "providers"]
+NOT_IN_FHIR = [
+    "care_management_time",
+    "care_plans",
+    "consents",
+    "encounters",
+    "practices",
+    "problems",
+    "providers",
+]
 
 
 @pytest.fixture(scope="module")
