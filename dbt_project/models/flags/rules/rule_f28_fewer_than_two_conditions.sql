@@ -58,8 +58,8 @@ named as (
         on
             short.beneficiary_id = problems.beneficiary_id
             and short.definition = problems.definition
-            and coalesce(problems.recorded_date < short.service_month + interval 1 month, true)
-            and coalesce(problems.resolved_date >= short.service_month, true)
+            and coalesce(short.service_month + interval 1 month > problems.recorded_date, true)
+            and coalesce(short.service_month <= problems.resolved_date, true)
     inner join {{ ref('condition_counting_sets') }} as sets
         on
             short.definition = sets.definition
