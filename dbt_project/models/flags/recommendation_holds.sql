@@ -69,8 +69,8 @@ beside as (
             and paid.family = conflict.other_family
             and {{ in_force('conflict', 'months.service_month') }}
             and (
-                (conflict.scope = 'practitioner_month' and paid.practitioner_npi = months.practitioner_npi)
-                or (conflict.scope = 'practice_month' and paid.practice_tin = months.practice_tin)
+                (conflict.scope = 'practitioner_month' and months.practitioner_npi = paid.practitioner_npi)
+                or (conflict.scope = 'practice_month' and months.practice_tin = paid.practice_tin)
             )
     where
         conflict.family is not null
@@ -88,7 +88,7 @@ transitional as (
             months.beneficiary_id = tcm.beneficiary_id
             and months.practitioner_npi = tcm.practitioner_npi
             and months.service_month <= tcm.window_end
-            and tcm.window_start <= months.month_end
+            and months.month_end >= tcm.window_start
     inner join {{ ref('code_conflicts') }} as conflict
         on
             conflict.family = 'CCM'
@@ -195,8 +195,8 @@ consents as (
     left join {{ ref('core_consents') }} as consent
         on
             months.beneficiary_id = consent.beneficiary_id
-            and consent.consent_date <= months.month_end
-            and (consent.practitioner_npi = months.practitioner_npi or consent.practice_tin = months.practice_tin)
+            and months.month_end >= consent.consent_date
+            and (months.practitioner_npi = consent.practitioner_npi or months.practice_tin = consent.practice_tin)
     group by months.beneficiary_id, months.service_month
 ),
 
@@ -236,7 +236,7 @@ plans as (
         on
             months.beneficiary_id = plan.beneficiary_id
             and months.practice_tin = plan.practice_tin
-            and plan.created_date <= months.month_end
+            and months.month_end >= plan.created_date
     group by months.beneficiary_id, months.service_month
 ),
 
@@ -283,9 +283,9 @@ visits as (
     left join {{ ref('core_visits') }} as visit
         on
             months.beneficiary_id = visit.beneficiary_id
-            and visit.visit_date >= cast({{ dbt.dateadd('month', '-policy.lookback_months', 'months.service_month') }} as date)
-            and visit.visit_date <= months.last_counted_date
-            and (visit.practitioner_npi = months.practitioner_npi or visit.practice_tin = months.practice_tin)
+            and cast({{ dbt.dateadd('month', '-policy.lookback_months', 'months.service_month') }} as date) <= visit.visit_date
+            and months.last_counted_date >= visit.visit_date
+            and (months.practitioner_npi = visit.practitioner_npi or months.practice_tin = visit.practice_tin)
     where not months.is_billed
     group by months.beneficiary_id, months.service_month, months.practitioner_npi
 ),
@@ -312,7 +312,7 @@ beginnings as (
             and visits.practitioner_npi = earlier.practitioner_npi
             and earlier.rule_id = 'F26'
             and earlier.status = 'fail'
-            and earlier.service_month < visits.service_month
+            and visits.service_month > earlier.service_month
             and visits.service_month <= {{ dbt.dateadd('month', 'visits.lookback_months', 'earlier.service_month') }}
 
     union all
@@ -327,10 +327,10 @@ beginnings as (
     inner join {{ ref('core_claim_lines') }} as line
         on
             months.beneficiary_id = line.beneficiary_id
-            and line.from_date >= cast({{ dbt.dateadd('month', '-visits.lookback_months', 'months.service_month') }} as date)
-            and line.from_date <= months.month_end
+            and cast({{ dbt.dateadd('month', '-visits.lookback_months', 'months.service_month') }} as date) <= line.from_date
+            and months.month_end >= line.from_date
             and not line.is_denied
-            and (line.rendering_npi = months.practitioner_npi or line.practice_tin = months.practice_tin)
+            and (months.practitioner_npi = line.rendering_npi or months.practice_tin = line.practice_tin)
     inner join {{ ref('non_initiating_visit_codes') }} as codes
         on
             line.hcpcs_code = codes.hcpcs_code
@@ -357,7 +357,5 @@ licences as (
         service_month,
         rule_id
     from {{ source }}
-    {% if not loop.last %}
-    union
-    {% endif -%}
+    {{ 'union' if not loop.last }}
 {% endfor %}
