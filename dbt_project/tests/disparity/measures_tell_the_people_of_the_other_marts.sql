@@ -4,11 +4,7 @@ with marts as (
         capture.service_month,
         count(*) as enrolled,
         sum(case when capture.state like 'billed%' or eligibility.screen_eligible then 1 else 0 end) as eligible,
-        sum(case
-            when capture.state in ('eligible_not_served', 'served_below_threshold', 'billable_not_billed')
-                or capture.state like 'billed%' then 1
-            else 0
-        end) as eligible_states,
+        sum(case when capture.state in ('not_eligible', 'eligibility_not_assessable') then 0 else 1 end) as eligible_states,
         sum(case when capture.state like 'billed%' then 1 else 0 end) as billed,
         sum(case when capture.state like 'billed%' and capture.paid_usd > 0 then 1 else 0 end) as paid
     from {{ ref('capture_months') }} as capture

@@ -3,10 +3,10 @@
 with years as (
     select
         period,
-        extract(year from period_start) as service_year,
         {% for name in counts %}
-            sum({{ name }}_months) as {{ name }}_months{{ ',' if not loop.last }}
+            sum({{ name }}_months) as {{ name }}_months,
         {% endfor %}
+        extract(year from period_start) as service_year
     from {{ ref('fct_measure_counts') }}
     where group_kind = 'everybody'
     group by period, extract(year from period_start)

@@ -6,7 +6,6 @@ with years as (
     select
         beneficiary_id,
         extract(year from service_month) as service_year,
-        max(service_month) as last_month,
         -- The same in all months of a person: core_beneficiaries has one description of each.
         {% for kind in of_person %}
             max({{ kind }}) as {{ kind }},
@@ -15,8 +14,9 @@ with years as (
             max_by({{ kind }}, service_month) as {{ kind }},
         {% endfor %}
         {% for name in month_counts() %}
-            sum({{ name }}) as {{ name }}_months{{ ',' if not loop.last }}
+            sum({{ name }}) as {{ name }}_months,
         {% endfor %}
+        max(service_month) as last_month
     from {{ ref('fct_person_months') }}
     group by beneficiary_id, extract(year from service_month)
 )
@@ -29,10 +29,10 @@ select
     {% endfor %}
     coalesce(ages.group_value, 'unknown') as age_band,
     coalesce(years.state, 'unknown') as state,
-    years.practice_id,
     {% for name in month_counts() %}
-        cast(years.{{ name }}_months as integer) as {{ name }}_months{{ ',' if not loop.last }}
+        cast(years.{{ name }}_months as integer) as {{ name }}_months,
     {% endfor %}
+    years.practice_id
 from years
 {% for kind in coded %}
     left join {{ ref('stratum_codes') }} as {{ kind }}_codes
