@@ -173,7 +173,13 @@ def by_period(capture: list[dict[str, Any]], column: str) -> list[dict[str, Any]
     found: dict[Any, dict[str, Any]] = {}
     for row in capture:
         one = found.setdefault(
-            row[column], {"period": row[column], "people": row.get("people_in_month"), "cells": {}}
+            row[column],
+            {
+                "period": row[column],
+                "people": row.get("people_in_month"),
+                "run_out_state": row.get("run_out_state"),
+                "cells": {},
+            },
         )
         one["cells"][row["state"]] = row
     return list(found.values())

@@ -100,6 +100,7 @@ COLUMNS = {
         "paid_usd": "decimal(12, 2)",
         "is_denied": "boolean",
     },
+    "marts.fct_run_out_months": {"service_month": "date", "run_out_state": "varchar"},
     "marts.eligibility_months": {
         "beneficiary_id": "varchar",
         "service_month": "date",

@@ -1,13 +1,16 @@
--- People and dollars in each capture state by month. Each month's states add up to its people.
+-- People and dollars in each capture state by month. Each month's states add up to its people; provisional months say so.
 select
-    service_month,
-    state_order,
-    state,
-    case when not is_suppressed then people end as people,
-    case when not hides_total and people_in_month > limit_value then people_in_month end as people_in_month,
-    case when not is_suppressed then gap_usd end as gap_usd,
-    case when not is_suppressed then potential_usd end as potential_usd,
-    case when not is_suppressed then billed_usd end as billed_usd,
-    case when not is_suppressed then paid_usd end as paid_usd,
-    is_suppressed
-from {{ ref('int_capture_cells') }}
+    cells.service_month,
+    cells.state_order,
+    cells.state,
+    case when not cells.is_suppressed then cells.people end as people,
+    case when not cells.hides_total and cells.people_in_month > cells.limit_value then cells.people_in_month end as people_in_month,
+    case when not cells.is_suppressed then cells.gap_usd end as gap_usd,
+    case when not cells.is_suppressed then cells.potential_usd end as potential_usd,
+    case when not cells.is_suppressed then cells.billed_usd end as billed_usd,
+    case when not cells.is_suppressed then cells.paid_usd end as paid_usd,
+    cells.is_suppressed,
+    coalesce(run_out.run_out_state, 'cannot_assess') as run_out_state
+from {{ ref('int_capture_cells') }} as cells
+left join {{ ref('fct_run_out_months') }} as run_out
+    on cells.service_month = run_out.service_month

@@ -37,6 +37,7 @@ def capture(month: date, state: str, people: int | None, gap: str | None = "0.00
         "potential_usd": Decimal("60490.00") if state == "eligible_not_served" else dollars,
         "billed_usd": dollars,
         "paid_usd": dollars,
+        "run_out_state": "provisional" if month == JANUARY else "complete",
         "is_suppressed": people is None,
     }
 
@@ -142,7 +143,11 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         {
             "service_year": 2025,
             "dollars_are_suppressed": row["is_suppressed"],
-            **{key: row[key] for key in row if key not in ("service_month", "people_in_month")},
+            **{
+                key: row[key]
+                for key in row
+                if key not in ("service_month", "people_in_month", "run_out_state")
+            },
         }
         for row in MONTHS[:4]
     ],
@@ -245,6 +250,10 @@ def test_capture_by_month_equals_its_table(shown: Page) -> None:
     for month in (JANUARY, DECEMBER):
         cells = {row["state"]: row for row in MONTHS if row["service_month"] == month}
         assert table.figure(str(month), column="people_in_month") == "3,100"
+        assert (
+            table.figure(str(month), column="run_out_state")
+            == cells["not_eligible"]["run_out_state"].capitalize()
+        )
         for state in STATES:
             expected = as_shown(cells[state]["people"]) if state in cells else "0"
             assert table.figure(str(month), column="people", state=state) == expected

@@ -66,9 +66,12 @@ select
     case when stated.state = 'eligible_not_served' then prices.nonfacility_usd end as potential_usd,
     coalesce(stated.paid_usd, 0) as paid_usd,
     stated.state = 'eligible_not_served' as is_estimated,
-    coalesce(records.keeps_time, false) as practice_keeps_time
+    coalesce(records.keeps_time, false) as practice_keeps_time,
+    coalesce(run_out.run_out_state, 'cannot_assess') as run_out_state
 from stated
 left join {{ ref('fct_month_prices') }} as prices
     on stated.service_month = prices.service_month and prices.is_entry_code
 left join {{ ref('core_practice_records') }} as records
     on stated.practice_id = records.practice_tin
+left join {{ ref('fct_run_out_months') }} as run_out
+    on stated.service_month = run_out.service_month
