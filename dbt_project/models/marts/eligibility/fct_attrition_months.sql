@@ -1,6 +1,6 @@
 -- Attrition by month: how many people remain after each criterion, in the order in which the criteria are asked. A person leaves at
 -- the first criterion that is not met or cannot be assessed; whoever is left after the claims' criteria is screen-eligible, whoever is
--- left after the last is documented-eligible. Not suppressed.
+-- left after the last is documented-eligible. Not suppressed. One pass over the person-months; the months' sums are then laid out.
 {% set criteria = screen_criteria() + record_criteria() %}
 with placed as (
     select
@@ -12,36 +12,36 @@ with placed as (
             {% for name in criteria %}
                 when {{ name }}_status != 'pass' then {{ loop.index }}
             {% endfor %}
+            else {{ criteria | length + 1 }}
         end as left_at
     from {{ ref('eligibility_months') }}
 ),
 
-counted as (
-    {% for name in criteria %}
-        select
-            service_month,
-            {{ loop.index }} as criterion_order,
-            '{{ name }}' as criterion,
-            {{ 'true' if name in screen_criteria() else 'false' }} as is_screen,
-            count(*) as people,
-            sum(case when left_at = {{ loop.index }} and {{ name }}_status = 'fail' then 1 else 0 end) as first_failed,
-            sum(case when left_at = {{ loop.index }} and {{ name }}_status != 'fail' then 1 else 0 end) as first_undecided,
-            sum(case when coalesce(left_at, {{ criteria | length + 1 }}) > {{ loop.index }} then 1 else 0 end) as people_left,
-            sum(case when {{ name }}_status = 'fail' then 1 else 0 end) as failed_at_all
-        from placed
-        group by service_month
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+summed as (
+    select
+        service_month,
+        {% for name in criteria %}
+            sum(case when left_at = {{ loop.index }} then 1 else 0 end) as leave_{{ loop.index }},
+            sum(case when left_at = {{ loop.index }} and {{ name }}_status = 'fail' then 1 else 0 end) as fail_first_{{ loop.index }},
+            sum(case when {{ name }}_status = 'fail' then 1 else 0 end) as fail_{{ loop.index }},
+            sum(case when left_at > {{ loop.index }} then 1 else 0 end) as left_{{ loop.index }},
+        {% endfor %}
+        count(*) as people
+    from placed
+    group by service_month
 )
 
-select
-    service_month,
-    criterion_order,
-    criterion,
-    is_screen,
-    cast(people as bigint) as people,
-    cast(first_failed as bigint) as first_failed,
-    cast(first_undecided as bigint) as first_undecided,
-    cast(people_left as bigint) as people_left,
-    cast(failed_at_all as bigint) as failed_at_all
-from counted
+{% for name in criteria %}
+    select
+        service_month,
+        {{ loop.index }} as criterion_order,
+        '{{ name }}' as criterion,
+        {{ 'true' if name in screen_criteria() else 'false' }} as is_screen,
+        people,
+        cast(fail_first_{{ loop.index }} as bigint) as first_failed,
+        cast(leave_{{ loop.index }} - fail_first_{{ loop.index }} as bigint) as first_undecided,
+        cast(left_{{ loop.index }} as bigint) as people_left,
+        cast(fail_{{ loop.index }} as bigint) as failed_at_all
+    from summed
+    {{ 'union all' if not loop.last }}
+{% endfor %}

@@ -9,17 +9,14 @@ with criteria as (
     {% endfor %}
 ),
 
-left_at as (
+reaching as (
     select
-        capture.service_month,
-        capture.state,
-        reached.step as criterion_order,
+        service_month,
+        state,
+        step,
         count(*) as people
-    from {{ ref('capture_months') }} as capture
-    inner join {{ ref('int_funnel_people') }} as reached
-        on capture.beneficiary_id = reached.beneficiary_id and capture.service_month = reached.service_month
-    where capture.state in ('not_eligible', 'eligibility_not_assessable')
-    group by capture.service_month, capture.state, reached.step
+    from {{ ref('int_funnel_people') }}
+    group by service_month, state, step
 ),
 
 cells as (
@@ -28,16 +25,16 @@ cells as (
         states.state,
         criteria.criterion_order,
         criteria.criterion,
-        coalesce(left_at.people, 0) as people,
+        coalesce(reaching.people, 0) as people,
         states.people as people_in_state,
         states.is_suppressed as hides_state
     from {{ ref('int_capture_cells') }} as states
     cross join criteria
-    left join left_at
+    left join reaching
         on
-            states.service_month = left_at.service_month
-            and states.state = left_at.state
-            and criteria.criterion_order = left_at.criterion_order
+            states.service_month = reaching.service_month
+            and states.state = reaching.state
+            and criteria.criterion_order = reaching.step
     where states.state in ('not_eligible', 'eligibility_not_assessable')
 ),
 
@@ -48,16 +45,10 @@ judged as (
 reached as (
     select
         service_month,
-        criterion_order as step,
-        sum(people_reaching) over (partition by service_month order by criterion_order desc) as people
-    from (
-        select
-            service_month,
-            step as criterion_order,
-            count(*) as people_reaching
-        from {{ ref('int_funnel_people') }}
-        group by service_month, step
-    ) as by_step
+        step,
+        sum(sum(people)) over (partition by service_month order by step desc) as people
+    from reaching
+    group by service_month, step
 ),
 
 -- a month whose steps lie within a few people of the funnel of the whole run, which contains them

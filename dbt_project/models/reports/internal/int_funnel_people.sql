@@ -11,6 +11,7 @@ with providing as (
 select
     eligibility.beneficiary_id,
     eligibility.service_month,
+    capture.state,
     case
         when capture.state like 'billed%' and capture.paid_usd > 0 then {{ funnel_step('paid') }}
         when capture.state like 'billed%' then {{ funnel_step('billed') }}
