@@ -16,6 +16,7 @@ from pipelines.window import RunWindow
 
 LANDING = dg.AssetKey(["extracts", "landing"])
 RELEASE = dg.AssetKey(["publish", "release"])
+DISPARITY = dg.AssetKey(["reports", "disparity_measures"])
 
 
 def contracts() -> list[dict[str, Any]]:
@@ -66,10 +67,10 @@ def run_release(settings: Settings, window: RunWindow) -> list[Any]:
 
 def publishable_counts(settings: Settings) -> dict[str, list[str]]:
     """Report tables that may be published -> their columns that count people (dbt meta `counts_people`)."""
-    nodes = json.loads((settings.dbt_target / "manifest.json").read_text())["nodes"].values()
+    manifest = json.loads((settings.dbt_target / "manifest.json").read_text())
     found = {}
-    for node in nodes:
-        if node["resource_type"] == "model" and node["fqn"][1] == "reports":
+    for node in [*manifest["nodes"].values(), *manifest["sources"].values()]:
+        if node["resource_type"] in {"model", "source"} and node["fqn"][1] == "reports":
             columns = [
                 name
                 for name, column in node["columns"].items()
@@ -88,6 +89,18 @@ def release_specs() -> list[dg.AssetCheckSpec]:
             asset=RELEASE,
             blocking=True,
             description="No small cell, the last month present, totals reconcile.",
+        )
+    ]
+
+
+def disclosure_specs() -> list[dg.AssetCheckSpec]:
+    """The audit of what the measures give away together with the page, blocking."""
+    return [
+        dg.AssetCheckSpec(
+            "disclosure_audit",
+            asset=DISPARITY,
+            blocking=True,
+            description="No number that must not be known follows from the tables released together, now or earlier.",
         )
     ]
 

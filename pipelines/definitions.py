@@ -75,9 +75,44 @@ def build(context: RunContext) -> dg.Definitions:
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
+                checks.DISPARITY,
+                group_name="reports",
+                deps=[
+                    dg.AssetKey(["marts", "fct_measure_counts"]),
+                    dg.AssetKey(["reports", "rpt_capture_by_month"]),
+                ],
+                description="Measures of reach by year and group, with what may be shown of them.",
+            )
+        ],
+        check_specs=checks.disclosure_specs(),
+        name="disparity",
+    )
+    def disparity() -> Iterator[Any]:
+        from pipelines.disparity import reach
+
+        with context.progress.step("disparities"):
+            made = reach.publish(settings, context.window().as_of)
+        yield dg.MaterializeResult(asset_key=checks.DISPARITY, metadata={"rows": made.measures.height})
+        yield dg.AssetCheckResult(
+            passed=made.told == 0,
+            asset_key=checks.DISPARITY,
+            check_name="disclosure_audit",
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"asked": made.asked, "told": made.told},
+        )
+        if made.told:
+            raise dg.Failure(description="the disclosure audit found numbers that can be told")
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
                 checks.RELEASE,
                 group_name="publish",
-                deps=[dg.AssetKey(["flags", "findings"]), dg.AssetKey(["marts", "capture_months"])],
+                deps=[
+                    dg.AssetKey(["flags", "findings"]),
+                    dg.AssetKey(["marts", "capture_months"]),
+                    checks.DISPARITY,
+                ],
                 description="The gate before anything is published.",
             )
         ],
@@ -140,13 +175,15 @@ def build(context: RunContext) -> dg.Definitions:
     )
     def findings_ledger() -> dg.MaterializeResult:
         from pipelines import ledger
+        from pipelines.disparity import reach
 
         with context.progress.step("ledger"):
             added = ledger.remember_findings(settings)
+            reach.remember(settings)
         return dg.MaterializeResult(metadata={"added": added is not None})
 
     return dg.Definitions(
-        assets=[landing, models, release, tables, reports, worklists, findings_ledger],
+        assets=[landing, models, disparity, release, tables, reports, worklists, findings_ledger],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],
         resources={"dbt": warehouse.resource()},
         executor=dg.in_process_executor,

@@ -72,6 +72,7 @@ QUERIES = {
     "flags": "select * from reports.rpt_flags_by_rule order by rule_id, status",
     "findings_total": "select * from reports.rpt_findings_total",
     "conditions": "select * from reports.rpt_condition_prevalence order by share desc nulls last, condition",
+    "reach": "select * from reports.disparity_measures order by measure, period desc, group_kind, group_value",
     "catalogue": "select * from flags.rule_catalogue order by rule_id",
 }
 
@@ -108,7 +109,9 @@ def render(view: dict[str, list[dict[str, Any]]], window: Any, outcomes: Sequenc
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, dollars=dollars, percent=percent, sentence=sentence)
+    environment.filters.update(
+        number=number, dollars=dollars, percent=percent, points=points, sentence=sentence
+    )
     months = by_period(view["capture"], "service_month")
     years = by_period(view["years"], "service_year")
     return environment.get_template("index.html.j2").render(
@@ -120,6 +123,7 @@ def render(view: dict[str, list[dict[str, Any]]], window: Any, outcomes: Sequenc
         periods={period: of_period(view["funnel"], period) for period in ("month", "window")},
         dropouts={period: of_period(view["attrition"], period) for period in ("month", "window")},
         rules=rules(view["catalogue"], view["flags"]),
+        **reach(view["reach"]),
         quality=quality(outcomes),
         facts=facts,
         unserved_chart=Markup(charts.unserved_by_month(view["capture"])),  # noqa: S704 - our own SVG of numbers
@@ -158,6 +162,11 @@ def percent(value: float | None) -> Any:
     return HIDDEN if value is None else f"{100 * value:.1f}%"
 
 
+def points(value: float | None) -> Any:
+    """A difference of shares in percentage points with its sign; empty where there is none to state."""
+    return "" if value is None else f"{100 * value:+.1f}"
+
+
 def sentence(name: str) -> str:
     """`not_institutionalised_all_month` as words, with a capital."""
     words = name.replace("_", " ")
@@ -191,6 +200,21 @@ def rules(catalogue: list[dict[str, Any]], flags: list[dict[str, Any]]) -> list[
     for row in flags:
         found[row["rule_id"]]["cells"][row["status"]] = row
     return [found[key] for key in sorted(found)]
+
+
+def reach(measures: list[dict[str, Any]]) -> dict[str, Any]:
+    """Uptake by group in the last year (`uptake`; states left to the published table), and all years of each group."""
+    rows = [row for row in measures if row["measure"] == "uptake" and row["group_kind"] != "state"]
+    years = sorted({row["period"] for row in rows}, reverse=True)
+    rows.sort(key=lambda row: (row["group_kind"] != "everybody", row["group_kind"], row["group_value"]))
+    by_year: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+    for row in rows:
+        by_year.setdefault((row["group_kind"], row["group_value"]), {})[row["period"]] = row
+    return {
+        "uptake": [row for row in rows if years and row["period"] == years[0]],
+        "uptake_years": years,
+        "uptake_by_year": by_year,
+    }
 
 
 def quality(outcomes: Sequence[Any]) -> list[dict[str, Any]]:

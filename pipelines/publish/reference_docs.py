@@ -67,7 +67,7 @@ def data_dictionary() -> str:
             [[f"`{name}`", kind.lower(), PROVENANCE_SAYS[name]] for name, kind in PROVENANCE.items()],
         ),
         "## Published tables\n",
-        "`tables/<name>.parquet`, in the order of the key. All but `quarantine_summary` are person-level.\n",
+        "`tables/<name>.parquet`, in the order of the key. All but `disparity_measures` and `quarantine_summary` are person-level.\n",
         *(model_section(name, models.get(name, NOTHING), key=PUBLISHED[name][1]) for name in published),
         "## Report tables\n",
         "In the warehouse, schema `reports`: what the pages show. Small numbers of people, and what would give them away,"
@@ -165,7 +165,14 @@ def described_models() -> dict[str, dict[str, Any]]:
         if path.parent.name in ("rules", "internal"):
             continue
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
-        for model in (document or {}).get("models", []):
+        # A table of the reports that no dbt model makes is described as a source beside them.
+        made_elsewhere = [
+            table
+            for source in (document or {}).get("sources", [])
+            if source.get("schema") == "reports"
+            for table in source["tables"]
+        ]
+        for model in [*(document or {}).get("models", []), *made_elsewhere]:
             found[model["name"]] = {
                 "layer": path.relative_to(DBT_PROJECT / "models").parts[0],
                 "description": plain(model.get("description")),

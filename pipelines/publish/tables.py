@@ -17,6 +17,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "findings": ("flags", "finding_id"),
     "recommended_months": ("flags", "beneficiary_id, service_month"),
     "worklist": ("reports", "practice_id, rank"),
+    "disparity_measures": ("reports", "measure, period, group_kind, group_value"),
     "quarantine_summary": ("reports", "batch_id, table_name, reason"),
 }
 

@@ -72,6 +72,34 @@ def flag(rule: str, status: str, subjects: int | None, amount: str | None = None
     }
 
 
+def measured(
+    kind: str, group: str, year: int, numerator: int | None, denominator: int | None
+) -> dict[str, Any]:
+    rate = numerator / denominator if numerator is not None and denominator else None
+    is_compared = group == "female"
+    return {
+        "measure": "uptake",
+        "period": year,
+        "group_kind": kind,
+        "group_value": group,
+        "numerator": numerator,
+        "denominator": denominator,
+        "rate": rate,
+        "lower": None if rate is None else rate - 0.005,
+        "upper": None if rate is None else rate + 0.006,
+        "gap": -0.0022 if is_compared else None,
+        "gap_lower": -0.013 if is_compared else None,
+        "gap_upper": 0.0081 if is_compared else None,
+        "ratio": 0.94 if is_compared else None,
+        "ratio_lower": 0.7 if is_compared else None,
+        "ratio_upper": 1.27 if is_compared else None,
+        "p_value": 0.68 if is_compared else None,
+        "q_value": 0.68 if is_compared else None,
+        "is_meaningful": False if is_compared else None,
+        "is_suppressed": numerator is None,
+    }
+
+
 def rule(rule_id: str) -> dict[str, Any]:
     return {
         **{
@@ -179,6 +207,13 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     ],
     "flags.rule_catalogue": [rule("F01"), rule("F15"), rule("F28")],
 }
+TABLES["reports.disparity_measures"] = [
+    measured("everybody", "everybody", 2025, 171, 5000),
+    measured("sex", "female", 2025, 100, 3000),
+    measured("sex", "male", 2025, 71, 2000),
+    measured("sex", "unknown", 2025, None, None),
+    measured("sex", "female", 2024, 60, 2900),
+]
 OUTCOMES = [
     Outcome("contract_claims", "claims", "claim_id", "expect_x", "values to be set", True, True, 10, 0),
     Outcome("contract_claims", "claims", "from_date", "expect_y", "values <ordered>", False, False, 10, 3),
@@ -282,6 +317,18 @@ def test_flags_equal_their_table_and_a_rule_without_subjects_shows_none(shown: P
     assert table.figure("F28", column="subjects", status="fail") == "0"
 
 
+def test_reach_by_group_equals_its_table_and_older_years_stand_beside(shown: Page) -> None:
+    table, years = shown.table("disparity_measures"), shown.table("uptake_by_year")
+    for row in TABLES["reports.disparity_measures"]:
+        key = f"{row['group_kind']}/{row['group_value']}"
+        assert years.figure(key, column="rate", year=str(row["period"])) == as_shown(row["rate"])
+        if row["period"] == 2025:
+            for column in ("numerator", "denominator", "rate"):
+                assert table.figure(key, column=column) == as_shown(row[column])
+    assert table.figure("sex/female", column="gap") == "-0.2"
+    assert table.figure("sex/male", column="gap") == ""
+
+
 def test_conditions_files_and_quarantine_equal_their_tables(shown: Page) -> None:
     for row in TABLES["reports.rpt_condition_prevalence"]:
         table = shown.table("rpt_condition_prevalence")
@@ -355,7 +402,7 @@ def test_every_link_leads_somewhere_and_no_id_stands_twice(shown: Page) -> None:
 
 
 def test_every_table_has_a_caption_and_heads_with_a_scope(shown: Page) -> None:
-    assert len(shown.tables) == 11
+    assert len(shown.tables) == 13
     for table in shown.tables:
         assert table.caption.strip()
         assert table.heads and all(head.get("scope") for head in table.heads)
