@@ -101,3 +101,30 @@ def test_a_bill_below_the_record_is_one_in_capture_too(built: Built) -> None:
     )
     assert row[0] > 0
     assert row[1] == 0
+
+
+def test_the_measures_count_the_months_that_were_planted_and_no_others(built: Built, simulated: Path) -> None:
+    """Of each recorded race, year by year: clinics, whose code does not say CCM, and planted errors stand apart."""
+    truth = f"read_parquet('{simulated}/truth/ccm_months.parquet')"
+    by_group = """
+        select extract(year from service_month), people.race_ethnicity_code, count(*), count(distinct beneficiary_id)
+        from ({months}) inner join core.core_beneficiaries as people using (beneficiary_id) group by all order by all"""
+    planted = (
+        f"select distinct truth.beneficiary_id, truth.service_month from {truth} as truth"
+        " inner join core.core_practices as practices using (practice_tin)"
+        " where truth.is_billed and coalesce(truth.planted_error, '') = ''"
+        " and practices.practice_type not in ('rhc', 'fqhc')"
+    )
+    left_out = (
+        f"select truth.beneficiary_id, truth.service_month from {truth} as truth"
+        " inner join core.core_practices as practices using (practice_tin)"
+        " where coalesce(truth.planted_error, '') <> '' or practices.practice_type in ('rhc', 'fqhc')"
+    )
+    counted = (
+        "select beneficiary_id, service_month from marts.fct_person_months where billed = 1"
+        f" and (beneficiary_id, service_month) not in ({left_out})"
+    )
+    planted += f" and (beneficiary_id, service_month) not in ({left_out})"
+    expected = built.rows(by_group.format(months=planted))
+    assert len(expected) > 9
+    assert built.rows(by_group.format(months=counted)) == expected
