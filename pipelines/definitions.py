@@ -72,6 +72,16 @@ def build(context: RunContext) -> dg.Definitions:
 
     models = warehouse.assets(settings, context, checks.LANDING)
 
+    @dg.asset(
+        key=["reports", "billing_proposals"],
+        group_name="reports",
+        deps=[dg.AssetKey(["flags", "findings"]), dg.AssetKey(["marts", "fct_proposed_lines"])],
+        description="What could still be billed, after every rule was asked about it. Person-level.",
+    )
+    def billing_proposals() -> None:
+        with context.progress.step("proposals"):
+            warehouse.propose(settings, context)
+
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
@@ -112,6 +122,7 @@ def build(context: RunContext) -> dg.Definitions:
                     dg.AssetKey(["flags", "findings"]),
                     dg.AssetKey(["marts", "capture_months"]),
                     checks.DISPARITY,
+                    billing_proposals,
                 ],
                 description="The gate before anything is published.",
             )
@@ -183,7 +194,10 @@ def build(context: RunContext) -> dg.Definitions:
         return dg.MaterializeResult(metadata={"added": added is not None})
 
     return dg.Definitions(
-        assets=[landing, models, disparity, release, tables, reports, worklists, findings_ledger],
+        assets=[
+            *(landing, models, billing_proposals, disparity, release),
+            *(tables, reports, worklists, findings_ledger),
+        ],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],
         resources={"dbt": warehouse.resource()},
         executor=dg.in_process_executor,

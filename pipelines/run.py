@@ -240,8 +240,8 @@ def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
             f"  billed:                             {one(f'select count(*) {states} and billed_usd > 0'):,}",
             "  supported but not billed, all months: "
             f"${one('select sum(gap_usd) from marts.capture_months where gap_usd > 0'):,.2f}",
-            "    of it, what no rule would flag:     "
-            f"${one('select sum(recommended_usd) from flags.recommended_months'):,.2f}",
+            "    of it ready to be billed, no rule objects: "
+            f"${one('''select sum(gap_usd) from reports.billing_proposals where proposal = 'ready' '''):,.2f}",
             *(
                 f"  findings, {severity}: {count:,} (${amount or 0:,.2f} paid)"
                 for severity, count, amount in findings

@@ -23,6 +23,12 @@ from pipelines.settings import DBT_PROJECT, Settings
 LANDED = ("landing", "quarantine")
 # dbt's own unit tests try the models on made-up rows: they belong to the test suite, not to a run.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
+# The rules once more, asked about bills that could be sent; what they say goes to a schema of its own.
+ABOUT_PROPOSALS = {"CCM_RULES_ABOUT": "proposals"}
+PROPOSALS = [
+    *("build", "--select", "+rule_results,path:models/flags tag:proposals"),
+    *("--exclude", "path:models/flags,resource_type:test", "--exclude-resource-type", "unit_test"),
+]
 
 
 class InstalledDbt(DbtCliResource):
@@ -95,7 +101,7 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
     @dbt_assets(
         manifest=manifest(settings),
         name="warehouse",
-        exclude="resource_type:unit_test",
+        exclude="resource_type:unit_test tag:proposals",
         dagster_dbt_translator=LandedSources(landing),
     )
     def warehouse(context: dg.AssetExecutionContext, dbt: InstalledDbt) -> Iterator[Any]:
@@ -108,3 +114,29 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
                 yield from dbt.cli(command, context=context, target_path=settings.dbt_target).stream()
 
     return warehouse
+
+
+def propose(settings: Settings, run: Any) -> None:
+    """Ask the rules about proposed bills and build what comes of it; raises where a model or a test fails."""
+    command = [*PROPOSALS, "--vars", json.dumps(run.window().as_vars())]
+    with (
+        temporary_environment(ABOUT_PROPOSALS),
+        (settings.dbt_target / "proposals.log").open("w") as log,
+        contextlib.redirect_stdout(log),
+    ):
+        resource().cli(command, target_path=settings.dbt_target / "proposals").wait()
+
+
+@contextlib.contextmanager
+def temporary_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that hold inside the block only."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

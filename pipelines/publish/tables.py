@@ -15,7 +15,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "capture_months": ("marts", "beneficiary_id, service_month"),
     "rule_results": ("flags", "rule_id, subject_id"),
     "findings": ("flags", "finding_id"),
-    "recommended_months": ("flags", "beneficiary_id, service_month"),
+    "billing_proposals": ("reports", "practice_id, beneficiary_id, service_month"),
     "worklist": ("reports", "practice_id, rank"),
     "disparity_measures": ("reports", "measure, period, group_kind, group_value"),
     "quarantine_summary": ("reports", "batch_id, table_name, reason"),

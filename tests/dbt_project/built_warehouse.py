@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines import ledger
+from pipelines import ledger, warehouse
 from pipelines.extracts.landing import LandedBatch, land
 from pipelines.settings import DBT_PROJECT, REPOSITORY, Settings
 
@@ -50,17 +50,29 @@ def build(
     for other in also:
         land(other, settings, received=received)
     ledger.prepare(settings)
-    command = [
-        *(sys.executable, "-m", "dbt.cli.main", "build", *options),
-        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-        *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target)),
-        *("--vars", json.dumps({"as_of": received.isoformat(), "through_month": f"{through}-01"})),
-    ]
+    results = _dbt(settings, ["build", *options], received, through)
+    return Built(settings.warehouse, batch, results)
+
+
+def propose(built: Built, received: dt.date, through: str) -> list[dict[str, Any]]:
+    """Ask the rules about proposed bills, as a run does; dbt's results."""
+    settings = Settings(out=built.warehouse.parent)
+    return _dbt(settings, warehouse.PROPOSALS, received, through, **warehouse.ABOUT_PROPOSALS)
+
+
+def _dbt(
+    settings: Settings, command: Sequence[str], received: dt.date, through: str, **environment: str
+) -> list[dict[str, Any]]:
     # dbt in its own process: it holds the warehouse as the only writer and lets go of it when it ends
     run = subprocess.run(
-        command,
+        [
+            *(sys.executable, "-m", "dbt.cli.main", *command),
+            *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+            *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target)),
+            *("--vars", json.dumps({"as_of": received.isoformat(), "through_month": f"{through}-01"})),
+        ],
         cwd=REPOSITORY,
-        env={**os.environ, **settings.dbt_environment()},
+        env={**os.environ, **settings.dbt_environment(), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -68,4 +80,5 @@ def build(
     )
     record = settings.dbt_target / "run_results.json"
     assert record.exists(), run.stdout[-4000:] + run.stderr[-4000:]
-    return Built(settings.warehouse, batch, json.loads(record.read_text(encoding="utf-8"))["results"])
+    results: list[dict[str, Any]] = json.loads(record.read_text(encoding="utf-8"))["results"]
+    return results

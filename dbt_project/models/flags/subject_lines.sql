@@ -1,15 +1,76 @@
 -- Every care-management line that was paid to a practitioner in a month in which the practitioner was paid for a programme
--- that some rule is about.
-with paid_lines as (
+-- that some rule is about. Asked about proposals (`is_about_proposals`), the same for people with a proposed bill, as if it
+-- had been sent and paid: rules are written once and read both.
+with accepted_lines as (
+    -- columns in the order of fct_proposed_lines
     select
-        billed.*,
+        claim_line_id,
+        claim_id,
+        claim_type,
+        beneficiary_id,
+        service_month,
+        from_date,
+        practitioner_npi,
+        practice_tin,
+        hcpcs_code,
+        family,
+        lane,
+        code_role,
+        performed_by,
+        is_in_force,
+        units,
+        place_of_service_code,
+        setting,
+        allowed_usd,
+        paid_usd,
+        deductible_usd,
+        coinsurance_usd,
+        processed_date
+    from {{ ref('fct_billed_lines') }}
+    where not coalesce(is_denied, false)
+),
+
+{% if is_about_proposals() %}
+    proposed_months as (
+        select distinct
+            beneficiary_id,
+            service_month,
+            practitioner_npi
+        from {{ ref('fct_proposed_lines') }}
+    ),
+
+    lines as (
+        select accepted.*
+        from accepted_lines as accepted
+        left join proposed_months as months
+            on
+                accepted.beneficiary_id = months.beneficiary_id
+                and accepted.service_month = months.service_month
+                and accepted.practitioner_npi = months.practitioner_npi
+        where
+            accepted.beneficiary_id in (select people.beneficiary_id from proposed_months as people)
+            -- the proposed bill stands in place of the practitioner's own of that month
+            and (accepted.family != 'CCM' or months.beneficiary_id is null)
+        union all
+        select *
+        from {{ ref('fct_proposed_lines') }}
+    ),
+{% else %}
+    lines as (
+        select *
+        from accepted_lines
+    ),
+{% endif %}
+
+paid_lines as (
+    select
+        *,
         md5(
-            billed.beneficiary_id || '|' || cast(billed.service_month as {{ dbt.type_string() }})
-            || '|' || coalesce(billed.practitioner_npi, '')
+            beneficiary_id || '|' || cast(service_month as {{ dbt.type_string() }})
+            || '|' || coalesce(practitioner_npi, '')
         ) as subject_id,
-        billed.family = 'CCM' as is_ccm
-    from {{ ref('fct_billed_lines') }} as billed
-    where not coalesce(billed.is_denied, false)
+        family = 'CCM' as is_ccm
+    from lines
 ),
 
 families as (
