@@ -31,12 +31,13 @@ SPOILT = {
             case when {_tenth("care_plan_id", "p")} = 2 then created_date - 900 else created_date end as created_date,
             case when {_tenth("care_plan_id", "p")} = 2 then null else last_revised_date end as last_revised_date)
         from source where {_tenth("beneficiary_id", "p")} != 0""",
-    # many entries at one time of the day: some alike, some overlapping
+    # of some people, many entries at the time of the month's first: some alike, some overlapping
     "care_management_time": f"""
         select * replace (
-            case when {_tenth("activity_id", "t")} = 0 then date_trunc('day', started_at) + interval 9 hour
-                when {_tenth("activity_id", "t")} in (1, 2) then date_trunc('day', started_at) + interval 9 hour
-                    + to_minutes({_tenth("activity_id", "m")})
+            case when {_tenth("beneficiary_id", "o")} < 2 and {_tenth("activity_id", "t")} < 4
+                then min(started_at) over (partition by beneficiary_id, practitioner_npi, date_trunc('month', started_at))
+                    + case when {_tenth("activity_id", "t")} < 2 then interval 0 minute
+                        else to_minutes({_tenth("activity_id", "m")}) end
                 else started_at end as started_at)
         from source""",
     "providers": f"""

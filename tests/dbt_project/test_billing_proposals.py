@@ -14,13 +14,13 @@ from pipelines.simulate import simulate
 from tests.dbt_project.built_warehouse import Built, build, propose
 from tests.dbt_project.spoilt_world import spoil
 
-PEOPLE, MONTHS, SEED = 1500, 36, 11
+PEOPLE, MONTHS, SEED = 2000, 36, 11
 KEYS = "beneficiary_id, service_month, practitioner_npi"
 # Many users, so that a small population leaves many months unbilled.
 MORE_USERS = "ccm: {uptake_scale: 6, unbilled_supported: 0.3, under_billed: 0.3}\nerrors: {scale: 3}\n"
 # Last month of the window and practices. Records are spoilt in every way that keeps a supported month from being billed.
 WORLDS = {
-    "2016 to 2018": ("2018-12", ""),
+    "2018 to 2020": ("2020-12", ""),
     "2023 to 2026, clinics": (
         "2026-06",
         "practices: {rhc: 0.1, fqhc: 0.1, hospital_outpatient: 0.2}\n",
