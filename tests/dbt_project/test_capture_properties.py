@@ -21,7 +21,7 @@ MONTHS = [
     dt.date.fromisoformat(f"{month}-01")
     for month in (
         *("2015-03", "2016-05", "2017-05", "2018-06", "2019-06", "2020-06"),
-        *("2021-06", "2022-06", "2023-06", "2024-03", "2026-02"),
+        *("2021-06", "2022-06", "2023-06", "2024-03", "2025-06", "2026-02"),
     )
 ]
 PRACTITIONERS = ["1000000001", "1000000002"]
@@ -34,6 +34,7 @@ CODES = {
     "99491": ("CCM", "base"),
     "99437": ("CCM", "addon"),
     "G0181": ("CPO", "base"),
+    "G0511": ("RHC_FQHC", "base"),
 }
 # In the order in which they read each other.
 MODELS = [
@@ -42,7 +43,7 @@ MODELS = [
 ]
 POLICY = [
     *("decision_making_levels", "billable_readings", "time_ladder", "unit_limits"),
-    *("fee_schedule_groups", "fee_schedule"),
+    *("fee_schedule_groups", "fee_schedule", "clinic_bundles"),
 ]
 TYPES = {
     "effective_from": "date",
@@ -51,7 +52,7 @@ TYPES = {
 }
 TYPES |= dict.fromkeys(("first_minute", "block_minutes", "units_per_month", "preference"), "integer")
 TYPES |= dict.fromkeys(("nonfacility_usd", "facility_usd"), "decimal(12, 2)")
-TYPES |= dict.fromkeys(("needs_complex", "is_complex"), "boolean")
+TYPES |= dict.fromkeys(("needs_complex", "is_complex", "is_only_way"), "boolean")
 
 
 def _seed(name: str) -> list[dict[str, str]]:
@@ -85,6 +86,7 @@ COLUMNS = {
         "end_date": "date",
     },
     "core.core_person_months": {"beneficiary_id": "varchar", "service_month": "date", "month_end": "date"},
+    "core.core_practices": {"practice_tin": "varchar", "practice_type": "varchar"},
     "core.core_practice_records": {"practice_tin": "varchar", "keeps_time": "boolean"},
     "marts.fct_billed_lines": {
         "beneficiary_id": "varchar",
@@ -137,11 +139,16 @@ class Story:
     """One person's month."""
 
     month: dt.date
+    is_clinic: bool
     screen_eligible: bool | None
     activities: list[Activity]
     lines: list[Line]
     stays: list[tuple[int, int]]
     death: int | None
+
+    @property
+    def tin(self) -> str:
+        return "clinic" if self.is_clinic else "t1"
 
     def date(self, day: int) -> dt.date:
         return self.month + dt.timedelta(days=day - 1)
@@ -192,6 +199,7 @@ _lines = st.builds(
 _stories = st.builds(
     Story,
     month=st.sampled_from(MONTHS),
+    is_clinic=st.sampled_from([False, False, True]),
     screen_eligible=st.sampled_from([True, True, True, False, None]),
     activities=st.lists(_activities, max_size=5),
     lines=st.lists(_lines, max_size=3),
@@ -228,7 +236,7 @@ def _record(story: Story, npi: str) -> Record | None:
     )
 
 
-def _readings(record: Record, year: int) -> dict[str, dict[str, int]]:
+def _readings(record: Record, year: int, is_clinic: bool) -> dict[str, dict[str, int]]:
     """Legal readings of a record, the preferred one first: the published table of blocks, written out."""
     pool, own = record.total // 60, record.practitioner // 60
     found = {}
@@ -245,6 +253,9 @@ def _readings(record: Record, year: int) -> dict[str, dict[str, int]]:
         found["pooled"]["99439"] = further if year >= 2021 else 0
     if personal and "practitioner_only" not in found:
         found["practitioner_only"] = personal
+    # June of 2025 is in the transition, when either way was open
+    if is_clinic and found and 2018 <= year <= 2025:
+        found = (found if year == 2025 else {}) | {"clinic_bundle": {"G0511": 1}}
     return {name: {code: n for code, n in codes.items() if n > 0} for name, codes in found.items()}
 
 
@@ -276,7 +287,7 @@ class Compared:
 
 def _compared(story: Story, npi: str) -> Compared | None:
     record = _record(story, npi)
-    lines = [line for line in story.lines if line.npi == npi and CODES[line.code][0] == "CCM"]
+    lines = [line for line in story.lines if line.npi == npi and CODES[line.code][0] in {"CCM", "RHC_FQHC"}]
     lines = [line for line in lines if not line.is_denied] or lines
     if record is None and not lines:
         return None
@@ -288,7 +299,7 @@ def _compared(story: Story, npi: str) -> Compared | None:
     for (code, _), units in by_kind.items():
         billed[code] = max(units, billed.get(code, 0))
     setting = min((line.setting for line in lines), default="nonfacility")
-    readings = _readings(record, story.month.year) if record else {}
+    readings = _readings(record, story.month.year, story.is_clinic) if record else {}
     bases = sorted(code for code in billed if CODES[code][1] == "base")
     supported = next(
         (codes for codes in readings.values() if bases and bases[0] in codes),
@@ -319,7 +330,8 @@ def _expected(story: Story) -> tuple[Any, ...]:
         default=None,
     )
     if one and one.billed:
-        if one.record is None:
+        # what a clinic's code stood for is told by nothing but a record that supports it
+        if one.record is None or ("G0511" in one.billed and "G0511" not in one.supported):
             state = "billed_record_missing"
         elif one.is_beyond:
             state = "billed_beyond_record"
@@ -358,7 +370,8 @@ def bench() -> Bench:
     bench = Bench(COLUMNS)
     for name in POLICY:
         bench.load_seed(name)
-    bench.load("core.core_practice_records", [("t1", True)])
+    bench.load("core.core_practice_records", [("t1", True), ("clinic", True)])
+    bench.load("core.core_practices", [("t1", "physician"), ("clinic", "rhc")])
     return bench
 
 
@@ -368,7 +381,8 @@ def _load(bench: Bench, people: list[tuple[str, Story]]) -> None:
         "core.core_care_management_time",
         [
             (
-                *(f"a{next(numbers)}", person, story.month, row.npi, "t1", row.role, story.date(row.day)),
+                *(f"a{next(numbers)}", person, story.month, row.npi, story.tin, row.role),
+                story.date(row.day),
                 *(row.seconds, row.level, row.programme, row.is_voided),
             )
             for person, story in people
@@ -397,7 +411,7 @@ def _load(bench: Bench, people: list[tuple[str, Story]]) -> None:
                 person,
                 story.month,
                 line.npi,
-                "t1",
+                story.tin,
                 line.claim_type,
                 line.code,
                 *CODES[line.code],
@@ -412,7 +426,7 @@ def _load(bench: Bench, people: list[tuple[str, Story]]) -> None:
     )
     bench.load(
         "marts.eligibility_months",
-        [(person, story.month, story.screen_eligible, "t1", "serving") for person, story in people],
+        [(person, story.month, story.screen_eligible, story.tin, "serving") for person, story in people],
     )
 
 
@@ -451,7 +465,7 @@ def test_minutes_readings_and_capture_states_follow_from_the_record_and_the_bill
             *(record.staff, record.practitioner, record.unknown, record.excluded, record.is_complex),
             record.total // 60,
         ]
-        legal = _readings(record, story.month.year)
+        legal = _readings(record, story.month.year, story.is_clinic)
         assert readings[person, npi] == legal
         assert preferred[person, npi] == set(list(legal)[:1])
 

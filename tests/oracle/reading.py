@@ -376,7 +376,7 @@ def oig(person: Person) -> set[tuple[str, str]]:
         for line in paid
         if line["claim_type"] == "carrier" and line["hcpcs_code"] in CCM
     }
-    for line in bases:
+    for line in (line for line in paid if line["hcpcs_code"] in CCM):
         clinic = code(line["bill_type_code"]).lstrip("0")[:2] in ("71", "77") or line["practice_type"] in (
             "rhc",
             "fqhc",
@@ -390,7 +390,7 @@ def _window(person: Person, service: Row) -> tuple[dt.date, dt.date]:
     """The 30 days from the discharge that the service follows; where none is seen, from the latest day that it can have been:
     the visit is due within 14 days (99495) or 7 (99496)."""
     day = service["from_date"]
-    ends = [stay["end_date"] for stay in person.stays if 0 <= (day - stay["end_date"]).days <= 30]
+    ends = [stay["end_date"] for stay in person.stays if 0 <= (day - stay["end_date"]).days <= 29]
     due = 14 if service["hcpcs_code"] == "99495" else 7
     first = max(ends) if ends else day - dt.timedelta(days=due)
     return first, first + dt.timedelta(days=29)

@@ -1,5 +1,5 @@
 -- Paid transitional-care lines with the discharge they belong to and the days that they cover.
--- The discharge is the last one on or before the day of service, no further back than the period itself.
+-- The discharge is the last one on or before the day of service whose days (its own is the first) reach that day.
 with lines as (
     select
         lines.*,
@@ -27,7 +27,7 @@ discharges as (
         on
             lines.beneficiary_id = stay.beneficiary_id
             and lines.from_date >= stay.end_date
-            and stay.end_date >= {{ dbt.dateadd('day', '-lines.period_days', 'lines.from_date') }}
+            and stay.end_date >= {{ dbt.dateadd('day', '1 - lines.period_days', 'lines.from_date') }}
     group by lines.claim_line_id
 )
 

@@ -32,42 +32,6 @@ by_rule as (
             and {{ in_force('tests', 'lines.from_date') }}
 ),
 
-professional_months as (
-    select distinct
-        beneficiary_id,
-        service_month
-    from ccm_lines
-    where claim_type = 'carrier'
-),
-
--- Clinics are paid on institutional claims alone, so nothing is missing beside theirs.
-by_facility as (
-    select
-        tests.audit,
-        tests.test_id,
-        lines.claim_line_id
-    from tests
-    inner join ccm_lines as lines
-        on
-            tests.test_id = 'facility_alone'
-            and lines.claim_type = 'outpatient'
-            and lines.code_role = 'base'
-            and {{ in_force('tests', 'lines.from_date') }}
-    inner join {{ ref('core_claim_lines') }} as claim_lines on lines.claim_line_id = claim_lines.claim_line_id
-    inner join {{ ref('core_claims') }} as claims on claim_lines.claim_id = claims.claim_id and claims.is_final
-    left join {{ ref('core_practices') }} as practices on lines.practice_tin = practices.practice_tin
-    left join {{ ref('clinic_bill_types') }} as clinics
-        on
-            substr(ltrim(claims.bill_type_code, '0'), 1, 2) = clinics.bill_type_prefix
-            and {{ in_force('clinics', 'lines.from_date') }}
-    left join professional_months as professional
-        on lines.beneficiary_id = professional.beneficiary_id and lines.service_month = professional.service_month
-    where
-        professional.beneficiary_id is null
-        and clinics.bill_type_prefix is null
-        and coalesce(practices.practice_type, '') not in ('rhc', 'fqhc')
-),
-
 -- An add-on falls where no base of its own is left standing by the same audit's other tests.
 by_add_on as (
     select
@@ -101,8 +65,6 @@ named as (
     select * from by_rule
     union
     select * from by_add_on
-    union
-    select * from by_facility
 )
 
 select

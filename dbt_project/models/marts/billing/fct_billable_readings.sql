@@ -63,30 +63,79 @@ earned as (
         on
             ladder.hcpcs_code = unit_limit.hcpcs_code
             and {{ in_force('unit_limit', 'counted.month_end') }}
+),
+
+-- Clinics whose months of that time are billed by one code, whatever the programme.
+bundles as (
+    select
+        practices.practice_tin,
+        bundles.*
+    from {{ ref('core_practices') }} as practices
+    inner join {{ ref('clinic_bundles') }} as bundles on practices.practice_type = bundles.practice_type
+),
+
+-- The month is one unit of that code where any reading earns a base code; its minutes are those of the fullest reading.
+bundled as (
+    select
+        earned.beneficiary_id,
+        earned.service_month,
+        earned.month_end,
+        earned.practitioner_npi,
+        earned.practice_tin,
+        'clinic_bundle' as reading,
+        bundles.lane,
+        bundles.preference,
+        max(earned.minutes) as minutes,
+        bundles.hcpcs_code,
+        'base' as code_role,
+        1 as units
+    from earned
+    inner join bundles
+        on
+            earned.practice_tin = bundles.practice_tin
+            and {{ in_force('bundles', 'earned.month_end') }}
+    where earned.code_role = 'base'
+    group by
+        earned.beneficiary_id, earned.service_month, earned.month_end, earned.practitioner_npi, earned.practice_tin,
+        bundles.lane, bundles.preference, bundles.hcpcs_code
+),
+
+supported as (
+    select earned.*
+    from earned
+    left join bundles
+        on
+            earned.practice_tin = bundles.practice_tin
+            and bundles.is_only_way
+            and {{ in_force('bundles', 'earned.month_end') }}
+    where bundles.practice_tin is null
+    union all
+    select *
+    from bundled
 )
 
 select
-    earned.beneficiary_id,
-    earned.service_month,
-    earned.practitioner_npi,
-    earned.practice_tin,
-    earned.reading,
-    earned.lane,
-    earned.minutes,
-    earned.hcpcs_code,
-    earned.code_role,
-    earned.units,
+    supported.beneficiary_id,
+    supported.service_month,
+    supported.practitioner_npi,
+    supported.practice_tin,
+    supported.reading,
+    supported.lane,
+    supported.minutes,
+    supported.hcpcs_code,
+    supported.code_role,
+    supported.units,
     prices.nonfacility_usd as unit_nonfacility_usd,
     prices.facility_usd as unit_facility_usd,
-    cast(earned.units * prices.nonfacility_usd as decimal(12, 2)) as fee_schedule_usd,
-    min(earned.preference) over (
-        partition by earned.beneficiary_id, earned.service_month, earned.practitioner_npi
-    ) = earned.preference as is_preferred
-from earned
+    cast(supported.units * prices.nonfacility_usd as decimal(12, 2)) as fee_schedule_usd,
+    min(supported.preference) over (
+        partition by supported.beneficiary_id, supported.service_month, supported.practitioner_npi
+    ) = supported.preference as is_preferred
+from supported
 left join {{ ref('fee_schedule_groups') }} as price_groups
-    on price_groups.service = 'default' and {{ in_force('price_groups', 'earned.month_end') }}
+    on price_groups.service = 'default' and {{ in_force('price_groups', 'supported.month_end') }}
 left join {{ ref('fee_schedule') }} as prices
     on
-        earned.hcpcs_code = prices.hcpcs_code
+        supported.hcpcs_code = prices.hcpcs_code
         and price_groups.conversion_factor_group = prices.conversion_factor_group
-        and {{ in_force('prices', 'earned.month_end') }}
+        and {{ in_force('prices', 'supported.month_end') }}

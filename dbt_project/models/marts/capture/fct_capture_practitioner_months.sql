@@ -1,6 +1,12 @@
 -- Each practitioner's month with a person: what was billed beside what the record supports. Billed and supported dollars are
 -- priced alike (national amounts on the month's last day), so the gap is a difference of units, not of prices.
-with lines as (
+with bundle_codes as (
+    select distinct hcpcs_code
+    from {{ ref('clinic_bundles') }}
+    where family = 'CCM'
+),
+
+lines as (
     select
         beneficiary_id,
         service_month,
@@ -16,7 +22,7 @@ with lines as (
         -- A denied bill counts as billed only where no line of the practitioner-month was accepted.
         bool_or(not is_denied) over (partition by beneficiary_id, service_month, practitioner_npi) as has_accepted_line
     from {{ ref('fct_billed_lines') }}
-    where family = 'CCM'
+    where family = 'CCM' or hcpcs_code in (select bundles.hcpcs_code from bundle_codes as bundles)
 ),
 
 -- a hospital's claim for a service and the professional's are one service billed twice over, not two
@@ -61,6 +67,8 @@ billed as (
         min(codes.practice_tin) as practice_tin,
         min(codes.setting) as setting,
         min(case when codes.code_role = 'base' then codes.hcpcs_code end) as base_hcpcs_code,
+        -- what a clinic's code stood for is told by nothing but a record that supports it
+        min(bundle_codes.hcpcs_code) as bundle_hcpcs_code,
         {{ list_agg_distinct(
             "concat(codes.hcpcs_code, 'x', cast(cast(codes.units as integer) as " ~ dbt.type_string() ~ "))") }} as billed_codes,
         cast(sum(
@@ -70,6 +78,7 @@ billed as (
     from billed_codes as codes
     left join {{ ref('fct_month_prices') }} as prices
         on codes.service_month = prices.service_month and codes.hcpcs_code = prices.hcpcs_code
+    left join bundle_codes on codes.hcpcs_code = bundle_codes.hcpcs_code
     group by codes.beneficiary_id, codes.service_month, codes.practitioner_npi
 ),
 
@@ -124,6 +133,7 @@ supported as (
         service_month,
         practitioner_npi,
         min(reading) as reading,
+        min(hcpcs_code) as first_hcpcs_code,
         {{ list_agg_distinct("concat(hcpcs_code, 'x', cast(units as " ~ dbt.type_string() ~ "))") }} as supported_codes,
         cast(sum(supported_usd) as decimal(12, 2)) as supported_usd
     from supported_codes
@@ -162,6 +172,7 @@ either as (
         coalesce(records.practitioner_minutes, 0) as practitioner_minutes,
         coalesce(records.total_seconds, 0) as total_seconds,
         billed.billed_codes,
+        billed.bundle_hcpcs_code,
         coalesce(billed.billed_usd, 0) as billed_usd,
         coalesce(billed.paid_usd, 0) as paid_usd
     from billed
@@ -178,7 +189,8 @@ select
     either.practitioner_npi,
     either.practice_tin,
     either.is_billed,
-    either.is_recorded,
+    either.is_recorded
+    and (either.bundle_hcpcs_code is null or coalesce(supported.first_hcpcs_code = either.bundle_hcpcs_code, false)) as is_recorded,
     either.staff_minutes,
     either.practitioner_minutes,
     either.total_seconds,

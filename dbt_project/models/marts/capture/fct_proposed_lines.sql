@@ -45,4 +45,7 @@ inner join {{ ref('care_management_codes') }} as codes
         readings.hcpcs_code = codes.hcpcs_code
         and {{ in_force('codes', 'months.month_end') }}
 left join {{ ref('core_beneficiaries') }} as people on capture.beneficiary_id = people.beneficiary_id
-where capture.state in ('billable_not_billed', 'billed_below_record')
+where
+    capture.state in ('billable_not_billed', 'billed_below_record')
+    -- a clinic's one code stands for any programme, so no rule about CCM can be asked: it is not proposed
+    and codes.family = 'CCM'
