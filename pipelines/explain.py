@@ -280,7 +280,8 @@ _SUPERSEDED = f"""
     order by from_date, claim_line_id, processed_date"""
 _CAPTURE = f"""
     select state, practice_id, practitioner_npi, staff_minutes, practitioner_minutes, billed_codes, supported_codes,
-        supported_reading, billed_usd, supported_usd, gap_usd, potential_usd, paid_usd, is_estimated
+        supported_reading, billed_usd, supported_usd, gap_usd, potential_usd, paid_usd, is_estimated,
+        run_out_state
     from marts.capture_months {_OF_MONTH}"""
 _RULES = """
     select results.rule_id, catalogue.title, results.practitioner_npi, results.status, results.observed, results.required,

@@ -10,6 +10,11 @@ Row = dict[str, Any]
 WIDTH = 112
 SHOWN_CLAIMS = 5
 SIGN = {"pass": "yes", "fail": "NO", "cannot_assess": "?", "not_applicable": "-"}
+RUN_OUT = {
+    "complete": "claims of the month are complete",
+    "provisional": "provisional: claims of the month are still to come, so what looks unbilled may only be unbilled so far",
+    "cannot_assess": "whether all claims of the month have come cannot be told",
+}
 RULE_SIGN = {"pass": "clear", "fail": "FAIL", "cannot_assess": "?", "not_applicable": "-"}
 NOT_COUNTED = {
     "other_programme": "recorded for another programme",
@@ -184,6 +189,7 @@ def _capture(told: Row) -> Iterator[str]:
     )
     if row["potential_usd"] is not None:
         yield f"  one month of service would be worth {_usd(row['potential_usd'])} (national amount, estimated)"
+    yield f"  {RUN_OUT[row['run_out_state']]}"
 
 
 def _rules(told: Row) -> Iterator[str]:

@@ -27,9 +27,23 @@ months as (
     group by extract(year from service_month), state
 ),
 
+-- a year is as complete as the least complete of its months
+run_outs as (
+    select
+        cast(extract(year from service_month) as integer) as service_year,
+        case
+            when bool_or(run_out_state = 'provisional') then 'provisional'
+            when bool_and(run_out_state = 'complete') then 'complete'
+            else 'cannot_assess'
+        end as run_out_state
+    from {{ ref('capture_months') }}
+    group by extract(year from service_month)
+),
+
 judged as (
     select
         years.*,
+        run_outs.run_out_state,
         months.state_order,
         (
             years.people between 1 and {{ limit_value }}
@@ -38,6 +52,7 @@ judged as (
         {{ hidden_part_is_safe('months.hidden_months', 'months.hidden_people', limit_value) }} as dollars_are_safe
     from years
     inner join months on years.service_year = months.service_year and years.state = months.state
+    inner join run_outs on years.service_year = run_outs.service_year
 )
 
 select
@@ -50,5 +65,6 @@ select
     case when not is_suppressed and dollars_are_safe then billed_usd end as billed_usd,
     case when not is_suppressed and dollars_are_safe then paid_usd end as paid_usd,
     is_suppressed,
-    is_suppressed or not dollars_are_safe as dollars_are_suppressed
+    is_suppressed or not dollars_are_safe as dollars_are_suppressed,
+    run_out_state
 from judged

@@ -171,13 +171,21 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         {
             "service_year": 2025,
             "dollars_are_suppressed": row["is_suppressed"],
-            **{
-                key: row[key]
-                for key in row
-                if key not in ("service_month", "people_in_month", "run_out_state")
-            },
+            **{key: row[key] for key in row if key not in ("service_month", "people_in_month")},
         }
         for row in MONTHS[:4]
+    ]
+    + [
+        {
+            "service_year": 2024,
+            "state_order": 1,
+            "state": "not_eligible",
+            "people": 900,
+            **dict.fromkeys(("gap_usd", "potential_usd", "billed_usd", "paid_usd"), Decimal("0")),
+            "is_suppressed": False,
+            "dollars_are_suppressed": False,
+            "run_out_state": "provisional",
+        }
     ],
     "reports.rpt_flags_by_rule": [
         *(flag("F01", "fail", None), flag("F01", "pass", None), flag("F01", "cannot_assess", 83)),
@@ -303,7 +311,12 @@ def test_capture_by_year_equals_its_table(shown: Page) -> None:
     table = shown.table("rpt_capture_by_year")
     for row in TABLES["reports.rpt_capture_by_year"]:
         for column in ("people", "gap_usd"):
-            assert table.figure(row["state"], column=column, year="2025") == as_shown(row[column])
+            assert table.figure(row["state"], column=column, year=str(row["service_year"])) == as_shown(
+                row[column]
+            )
+    assert MONTHS[0]["run_out_state"] == "complete"
+    assert table.figure("years", column="run_out_state", year="2025") == "2025"
+    assert table.figure("years", column="run_out_state", year="2024") == "2024 (provisional)"
 
 
 def test_flags_equal_their_table_and_a_rule_without_subjects_shows_none(shown: Page) -> None:
