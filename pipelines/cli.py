@@ -152,6 +152,7 @@ def delivery(path: Path) -> Path:
 
 def do_run(chosen: argparse.Namespace) -> int:
     from pipelines.extracts.delivery import UnreadableExtract
+    from pipelines.extracts.landing import LandingError
     from pipelines.run import Request, run
     from pipelines.settings import from_environment
     from pipelines.window import NothingLanded
@@ -168,6 +169,9 @@ def do_run(chosen: argparse.Namespace) -> int:
         return run(request)
     except (UnreadableExtract, NothingLanded) as problem:
         raise Usage(str(problem)) from None
+    except LandingError as problem:
+        print(f"ccm: {problem}", file=sys.stderr)
+        return 1
 
 
 def do_simulate(chosen: argparse.Namespace) -> int:

@@ -207,12 +207,12 @@ def build(context: RunContext) -> dg.Definitions:
 def land_delivery(context: RunContext, extracts: Path) -> Any:
     """Land the context's delivery; what cannot be read is kept on the context, for the command line to tell."""
     from pipelines.extracts.delivery import UnreadableExtract
-    from pipelines.extracts.landing import land
+    from pipelines.extracts.landing import LandingError, land
 
     try:
         batch = land(extracts, context.settings, format=context.format, received=context.received)
         context.window()
-    except (UnreadableExtract, NothingLanded) as problem:
+    except (UnreadableExtract, NothingLanded, LandingError) as problem:
         context.unreadable = problem
         raise dg.Failure(description=str(problem)) from None
     return batch

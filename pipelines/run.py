@@ -39,7 +39,8 @@ class Request:
 def run(request: Request) -> int:
     """Run the main job; returns the exit status (0 done, 1 stopped) and writes `run.json` and `quality.json`.
 
-    Raises `UnreadableExtract` when the delivery cannot be read and `NothingLanded` when nothing was received by `as_of`.
+    Raises `UnreadableExtract` when the delivery cannot be read, `LandingError` when it cannot be landed in this folder and
+    `NothingLanded` when nothing was received by `as_of`.
     """
     settings = request.settings
     prepare_folders(settings)

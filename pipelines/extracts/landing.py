@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from pipelines.extracts import archive, detect, mappings, resolution
 from pipelines.extracts.advice import quarantine_advice, told
@@ -87,6 +88,7 @@ def land(
             private.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _only_writer(settings.landing), contextlib.ExitStack() as opened:
             _clear_killed(settings)
+            _refuse_other_contracts(settings)
             if chosen is None:
                 beside = settings.landing / f"{INCOMING}unpacked"
                 folder = opened.enter_context(archive.unpacked(folder, found, beside, also))
@@ -100,6 +102,21 @@ def land(
     except OSError as fault:
         raise LandingError(f"cannot write under {settings.out} ({fault.strerror})") from None
     return _described(target, already_landed=already_landed)
+
+
+def _refuse_other_contracts(settings: Settings) -> None:
+    """Models read all batches as one: a batch without a table or column of today's contract cannot stand beside new ones."""
+    for batch in sorted(settings.landing.glob("batch-*")):
+        for table, contract in load_contracts().items():
+            file = batch / f"{table}.parquet"
+            held = set(pl.read_parquet_schema(file)) if file.exists() else set()
+            lacking = [column.name for column in contract.columns if column.name not in held]
+            if lacking:
+                what = f"no column {lacking[0]} in {table}" if held else f"no table {table}"
+                raise LandingError(
+                    f"{batch.name} was landed by another version, with {what};"
+                    f" land its delivery and all others again into a new --out folder"
+                )
 
 
 def _clear_killed(settings: Settings) -> None:

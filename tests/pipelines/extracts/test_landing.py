@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -423,6 +424,21 @@ def test_a_file_that_changes_while_it_is_read_stops_the_delivery(
     with pytest.raises(UnreadableExtract, match=r"^providers\.csv: the file changed while it was read$"):
         delivery.land()
     assert [path.name for path in delivery.settings.landing.iterdir()] == [".lock"]
+
+
+def test_a_batch_of_another_contract_refuses_new_ones_beside_it(delivery: Any) -> None:
+    everything(delivery)
+    first = delivery.land()
+    file = first.folder / "providers.parquet"
+    pl.read_parquet(file).drop("credential").write_parquet(file)
+    with pytest.raises(
+        LandingError,
+        match=rf"^{first.batch_id} was landed by another version, with no column credential in providers; ",
+    ):
+        delivery.land()
+    file.unlink()
+    with pytest.raises(LandingError, match=r"with no table providers; .* into a new --out folder$"):
+        delivery.land()
 
 
 def test_a_folder_that_cannot_be_written_stops_the_landing(delivery: Any) -> None:
