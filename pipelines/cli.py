@@ -113,6 +113,21 @@ def make_parser() -> argparse.ArgumentParser:
     worklist.add_argument("--format", choices=("csv",), default="csv")
     out(worklist)
 
+    notebooks = command(
+        "notebooks", do_notebooks, "the analyses of notebooks/, executed and written as pages"
+    )
+    notebooks.add_argument("names", nargs="*", metavar="NAME", help="notebooks (default: all)")
+    notebooks.add_argument(
+        "--set",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="value of a parameter",
+    )
+    notebooks.add_argument("--list", action="store_true", help="the notebooks that there are")
+    out(notebooks)
+
     pages = command("open", do_open, "serve the pages on this machine only")
     pages.add_argument("--port", type=int, default=8600)
     out(pages)
@@ -142,6 +157,16 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def assignment(text: str) -> tuple[str, object]:
+    """KEY=VALUE, the value read as YAML: numbers, true, null or text."""
+    import yaml
+
+    key, sign, value = text.partition("=")
+    if not (sign and key.isidentifier()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, yaml.safe_load(value)
 
 
 def delivery(path: Path) -> Path:
@@ -295,6 +320,26 @@ def do_worklist(chosen: argparse.Namespace) -> int:
         print_csv(settings, sys.stdout, practice=chosen.practice, top=chosen.top)
     except UnknownPractice as problem:
         raise Usage(str(problem)) from None
+    return 0
+
+
+def do_notebooks(chosen: argparse.Namespace) -> int:
+    from pipelines.built import NoWarehouse
+    from pipelines.notebooks import execute
+    from pipelines.settings import from_environment
+
+    if chosen.list:
+        print("\n".join(execute.names()))
+        return 0
+    try:
+        pages = execute.run(from_environment(chosen.out), chosen.names, dict(chosen.set))
+    except (NoWarehouse, execute.UnknownNotebook) as problem:
+        raise Usage(str(problem)) from None
+    except execute.NotebookFailed as problem:
+        print(f"ccm: {problem}", file=sys.stderr)
+        return 1
+    for page in pages:
+        print(page)
     return 0
 
 
