@@ -11,6 +11,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
+
 from pipelines.built import open_built
 from pipelines.settings import Settings
 
@@ -24,25 +26,30 @@ Row = dict[str, Any]
 
 
 def oig(settings: Settings) -> Row:
-    """The audits with their tests, totals and years. Raises NoWarehouse where none was built.
+    """The audits with their tests, totals and years. Raises NoWarehouse where none was built; what is in it says `told`."""
+    with open_built(settings, "policy.oig_audits", "flags.oig_audit") as con:
+        return told(con)
+
+
+def told(con: duckdb.DuckDBPyConnection) -> Row:
+    """The audits as they stand in an open warehouse.
 
     Dollars are numbers with cents, counts whole numbers; `share` is a part of the CCM dollars of the same period, 0 to 1,
     and null where there are none.
     """
-    with open_built(settings, "policy.oig_audits", "flags.oig_audit") as con:
-        audits = con.execute(
-            "select audit, title, audited_paid_usd, audited_claims_in_error, audited_error_usd, citation"
-            " from policy.oig_audits order by audit"
-        ).fetchall()
-        result = con.execute(
-            "select audit, period, test_id, bucket, title, rule_id, is_potential, status, needs, lines_named, claim_lines,"
-            " people, person_months, cast(paid_usd as double) as paid_usd, cast(cost_share_usd as double) as cost_share_usd,"
-            " ccm_lines, ccm_people, cast(ccm_paid_usd as double) as ccm_paid_usd, strftime(first_month, '%Y-%m') as first_month,"
-            " strftime(last_month, '%Y-%m') as last_month, citation"
-            " from flags.oig_audit order by audit, period desc, test_order"
-        )
-        names = [column[0] for column in result.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    audits = con.execute(
+        "select audit, title, audited_paid_usd, audited_claims_in_error, audited_error_usd, citation"
+        " from policy.oig_audits order by audit"
+    ).fetchall()
+    result = con.execute(
+        "select audit, period, test_id, bucket, title, rule_id, is_potential, status, needs, lines_named, claim_lines,"
+        " people, person_months, cast(paid_usd as double) as paid_usd, cast(cost_share_usd as double) as cost_share_usd,"
+        " ccm_lines, ccm_people, cast(ccm_paid_usd as double) as ccm_paid_usd, strftime(first_month, '%Y-%m') as first_month,"
+        " strftime(last_month, '%Y-%m') as last_month, citation"
+        " from flags.oig_audit order by audit, period desc, test_order"
+    )
+    names = [column[0] for column in result.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     whole = [row for row in rows if row["period"] == "all"]
     paid = {
         name: whole[0][name]

@@ -156,14 +156,21 @@ def build(context: RunContext) -> dg.Definitions:
         key=["publish", "reports"],
         group_name="publish",
         deps=[tables],
-        description="The page: aggregates only, small cells suppressed.",
+        description="The pages: aggregates with small cells suppressed, and person-level ones in a private folder of their own.",
     )
     def reports() -> dg.MaterializeResult:
-        from pipelines.publish.page import build as build_page
+        from pipelines.publish.site import build as build_pages
 
         with context.progress.step("pages"):
-            page = build_page(settings, context.window(), context.outcomes)
-        return dg.MaterializeResult(metadata={"bytes": page.stat().st_size})
+            page = build_pages(settings, context.window(), context.outcomes)
+        files = [path for path in page.parent.rglob("*") if path.is_file()]
+        return dg.MaterializeResult(
+            metadata={
+                "first_page": dg.MetadataValue.path(page),
+                "pages": sum(path.suffix == ".html" for path in files),
+                "bytes": sum(path.stat().st_size for path in files),
+            }
+        )
 
     @dg.asset(
         key=["publish", "worklists"],

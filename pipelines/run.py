@@ -250,7 +250,7 @@ def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
             f"  rows quarantined: {one('select sum(rows) from reports.quarantine_summary'):,}"
             f" ({one('select sum(rows_resolved) from reports.quarantine_summary'):,} of them since corrected)",
             "",
-            f"  page        {settings.reports / 'index.html'}",
+            f"  pages       {settings.reports / 'index.html'}",
             f"  worklists   {settings.worklists}/",
             f"  tables      {settings.tables}/",
             f"  warehouse   {settings.warehouse}",

@@ -6,11 +6,21 @@ import functools
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'"
+# Each page's own policy names its scripts by their hashes; both hold.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 class PageHandler(SimpleHTTPRequestHandler):
     """Files of one folder, read-only, not kept by browsers."""
+
+    def send_head(self):  # type: ignore[no-untyped-def]
+        """Answer only who asks for this machine by its own name: a page elsewhere cannot rebind its name to it."""
+        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        if host not in LOCAL:
+            self.send_error(421)
+            return None
+        return super().send_head()
 
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)

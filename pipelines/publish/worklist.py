@@ -9,11 +9,8 @@ from typing import IO
 
 import polars as pl
 
+from pipelines.publish.spreadsheets import harmless
 from pipelines.settings import Settings
-
-# A cell that starts with one of these is run as a formula by spreadsheets; an apostrophe makes it text.
-# Full-width forms are read as their plain ones, and leading blanks are skipped.
-FORMULA_START = r"^\s*[=+\-@\t\r\n＝＋－＠]|^[\t\r\n]"
 
 
 class UnknownPractice(Exception):
@@ -23,16 +20,7 @@ class UnknownPractice(Exception):
 def frame(settings: Settings) -> pl.DataFrame:
     """The published worklist with lists as text, every text cell made harmless; ordered by practice and rank."""
     table = pl.read_parquet(settings.tables / "worklist.parquet").sort("practice_id", "rank")
-    lists = [name for name, kind in table.schema.items() if isinstance(kind, pl.List)]
-    table = table.with_columns(pl.col(name).list.join("; ") for name in lists)
-    texts = [name for name, kind in table.schema.items() if kind == pl.String]
-    return table.with_columns(
-        pl.when(pl.col(name).str.contains(FORMULA_START))
-        .then(pl.concat_str(pl.lit("'"), pl.col(name)))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in texts
-    )
+    return harmless(table)
 
 
 def write(settings: Settings) -> int:

@@ -1,0 +1,57 @@
+"""How values are written on pages: thousands separators, dollars, percent, and a mark for what is hidden."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+HIDDEN = Markup(
+    '<span class="hidden" title="A small number, or one that would give a small number away">hidden</span>'
+)
+
+
+def number(value: Any) -> Any:
+    """A count with thousands separators; a hidden one as a mark, never as 0."""
+    return HIDDEN if value is None else f"{value:,}"
+
+
+def dollars(value: Decimal | None) -> Any:
+    """US dollars and cents; a negative amount with its sign before the dollar sign."""
+    if value is None:
+        return HIDDEN
+    return f"-${-value:,.2f}" if value < 0 else f"${value:,.2f}"
+
+
+def percent(value: float | None) -> Any:
+    """A share of 0 to 1 in percent with one decimal."""
+    return HIDDEN if value is None else f"{100 * value:.1f}%"
+
+
+def points(value: float | None) -> Any:
+    """A difference of shares in percentage points with its sign; empty where there is none to state."""
+    return "" if value is None else f"{100 * value:+.1f}"
+
+
+def signed(value: Any) -> Any:
+    """A change of a count with its sign; a hidden one as a mark."""
+    return HIDDEN if value is None else f"{value:+,}"
+
+
+def signed_dollars(value: Decimal | None) -> Any:
+    """A change of dollars with its sign; a hidden one as a mark."""
+    if value is None:
+        return HIDDEN
+    return f"+{dollars(value)}" if value > 0 else dollars(value)
+
+
+def sentence(name: str) -> str:
+    """`not_institutionalised_all_month` as words, with a capital."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+FILTERS = {
+    made.__name__: made for made in (number, dollars, percent, points, signed, signed_dollars, sentence)
+}

@@ -1,0 +1,1 @@
+"""The publishable pages: each module's `view` reads suppressed report tables and nothing else, and returns what its template shows."""

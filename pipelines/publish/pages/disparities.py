@@ -1,0 +1,128 @@
+"""Disparities: rates by group with intervals, gaps over time, the funnel by group, and places as small multiples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.publish.charts import reach as charts
+from pipelines.publish.formatting import points, sentence
+from pipelines.publish.sources import Row, Sources
+
+# The measures with an interval, in the order of the way to care management; all are in the CSV.
+MEASURES = {
+    "uptake": "Uptake: paid for, of those eligible",
+    "reached_eligible": "Eligible, of those enrolled",
+    "reached_consented": "Consent on record, of those eligible",
+    "reached_lasting": "Three paid months, of those paid for",
+    "coverage": "Coverage: paid months, of eligible months",
+    "persistence": "Paid months a person paid for",
+}
+PLACES = ("state", "county")
+
+
+def view(sources: Sources) -> dict[str, Any]:
+    table = sources.rows(
+        "select * from reports.disparity_measures order by measure, period desc, group_kind, group_value"
+    )
+    for row in table:
+        row["kind_label"] = sentence(row["group_kind"])
+        row["label"] = "Everybody" if row["group_kind"] == "everybody" else sentence(row["group_value"])
+    uptake = [row for row in table if row["measure"] == "uptake"]
+    periods = sorted({row["period"] for row in uptake}, reverse=True)
+    newest = periods[0] if periods else None
+    kinds = list(
+        dict.fromkeys(row["group_kind"] for row in uptake if row["group_kind"] not in ("everybody", *PLACES))
+    )
+    return {
+        "years": periods,
+        "newest": newest,
+        "answers": answers([row for row in table if row["measure"] in MEASURES and row["period"] == newest]),
+        "measures": {
+            name: says for name, says in MEASURES.items() if any(row["measure"] == name for row in table)
+        },
+        "kinds": [(kind, sentence(kind)) for kind in dict.fromkeys(row["group_kind"] for row in uptake)],
+        "uptake_by_year": by_group(uptake),
+        "rate_chart": charts.rates(
+            [row for row in uptake if row["period"] == newest and row["group_kind"] not in PLACES], "Uptake"
+        ),
+        "gap_chart": charts.gaps(
+            [row for row in uptake if row["period"] == newest and row["group_kind"] not in PLACES]
+        ),
+        "year_charts": [
+            (
+                sentence(kind),
+                charts.over_years([row for row in uptake if row["group_kind"] == kind], "Uptake"),
+            )
+            for kind in kinds
+        ],
+        "funnel_charts": [
+            (
+                sentence(kind),
+                charts.funnel(
+                    [row for row in table if row["period"] == newest and row["group_kind"] == kind]
+                ),
+            )
+            for kind in kinds
+        ],
+        "place_charts": [
+            (
+                sentence(kind),
+                charts.places([row for row in uptake if row["group_kind"] in (kind, "everybody")], "Uptake"),
+            )
+            for kind in PLACES
+        ],
+        "standardised": any(row.get("standardised_rate") is not None for row in table),
+    }
+
+
+def answers(rows: list[Row]) -> list[Row]:
+    """The rows in the order of the measures, everybody first, each with its answer."""
+    order = list(MEASURES)
+    rows = sorted(
+        rows,
+        key=lambda row: (order.index(row["measure"]), row["group_kind"] != "everybody", row["group_kind"]),
+    )
+    compared = {(row["measure"], row["group_kind"]) for row in rows if row["gap"] is not None}
+    return [answered(row, (row["measure"], row["group_kind"]) in compared) for row in rows]
+
+
+def answered(row: Row, is_compared: bool) -> Row:
+    """The row with a sentence that answers whether its gap to the reference group is real.
+
+    `is_compared`: whether any group of the row's kind has a gap; then a shown rate without one is the reference group's.
+    """
+    if row["is_suppressed"]:
+        says = "Hidden: few people."
+    elif row["gap"] is None and row["group_kind"] == "everybody":
+        says = ""
+    elif row["gap"] is None:
+        is_reference = is_compared and row["rate"] is not None
+        says = (
+            "The group that others are compared with." if is_reference else "Not compared: too few are shown."
+        )
+    elif row["gap_lower"] is None:
+        says = f"{points(row['gap'])} points; no interval: months of one person resemble each other."
+    else:
+        says = (
+            f"{points(row['gap'])} points (95 % {points(row['gap_lower'])} to {points(row['gap_upper'])}): "
+        )
+        if row["is_meaningful"]:
+            says += "real, and large enough to matter."
+        elif row["gap_lower"] > 0 or row["gap_upper"] < 0:
+            says += "unlikely to be chance, but small."
+        else:
+            says += "chance could explain it."
+        if row["is_meaningful"] and row.get("q_value") is not None and row["q_value"] > 0.05:
+            says += " Less sure among so many comparisons (q above .05)."
+    return {**row, "answer": says}
+
+
+def by_group(uptake: list[Row]) -> dict[tuple[str, str], dict[Any, Row]]:
+    """Uptake by year of each group, everybody first."""
+    ordered = sorted(
+        uptake, key=lambda row: (row["group_kind"] != "everybody", row["group_kind"], row["group_value"])
+    )
+    found: dict[tuple[str, str], dict[Any, Row]] = {}
+    for row in ordered:
+        found.setdefault((row["kind_label"], row["label"]), {})[row["period"]] = row
+    return found

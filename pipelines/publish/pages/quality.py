@@ -1,0 +1,62 @@
+"""Data quality: what came in, what was held back, what was checked, and how complete each month's claims are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.publish.sources import Row, Sources
+from pipelines.publish.vocabulary import RUN_OUT
+
+DBT_OUTCOMES = ("pass", "warn", "fail", "error", "skipped")
+
+
+def view(sources: Sources) -> dict[str, Any]:
+    return {
+        "loads": sources.rows(
+            "select * from reports.rpt_load_summary order by received_date, batch_id, source_file"
+        ),
+        "quarantine": sources.rows(
+            "select * from reports.quarantine_summary order by batch_id, table_name, reason"
+        ),
+        "quality": quality(sources.outcomes),
+        "dbt": dbt_results(sources.settings.dbt_target / "run_results.json"),
+        "run_out": run_out(sources.capture),
+        "run_out_words": RUN_OUT,
+    }
+
+
+def quality(outcomes: Sequence[Any]) -> list[Row]:
+    """Expectation outcomes by suite: all of them, and the failed ones."""
+    found = []
+    for suite in dict.fromkeys(outcome.suite for outcome in outcomes):
+        mine = [outcome for outcome in outcomes if outcome.suite == suite]
+        failed = [outcome for outcome in mine if not outcome.success]
+        found.append({"suite": suite, "table": mine[0].table, "outcomes": mine, "failed": failed})
+    return found
+
+
+def dbt_results(path: Path) -> list[Row]:
+    """Nodes of the run's dbt build by kind and outcome, and its slowest; counts and names only, never messages."""
+    if not path.exists():
+        return []
+    counts: dict[str, Counter[str]] = {}
+    for node in json.loads(path.read_text())["results"]:
+        kind = node["unique_id"].split(".", 1)[0]
+        status = "pass" if node["status"] == "success" else node["status"]
+        counts.setdefault(kind, Counter())[status] += 1
+    return [
+        {"kind": kind, "total": sum(found.values()), **{name: found[name] for name in DBT_OUTCOMES}}
+        for kind, found in sorted(counts.items())
+    ]
+
+
+def run_out(capture: list[Row]) -> list[Row]:
+    """The state of each month's claims, newest first."""
+    return [
+        {"service_month": month, "run_out_state": state}
+        for month, state in {row["service_month"]: row["run_out_state"] for row in capture}.items()
+    ]

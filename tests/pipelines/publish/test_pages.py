@@ -1,0 +1,382 @@
+"""The publishable pages show what the report tables hold, hide what they hide, and ask nothing of the network."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines.publish import reference_docs, site
+from pipelines.publish.pages import quality
+from pipelines.publish.pages.disparities import answered
+from pipelines.publish.sources import Sources
+from pipelines.publish.vocabulary import STATES
+from pipelines.settings import Settings
+from tests.pipelines.publish.page_reading import Page
+from tests.pipelines.publish.page_world import (
+    DECEMBER,
+    HOSTILE,
+    JANUARY,
+    MONTHS,
+    OUTCOMES,
+    STEPS,
+    TABLES,
+    WINDOW,
+    as_shown,
+    make_warehouse,
+)
+from tests.pipelines.publish.page_world import (
+    PERSONAL as PERSONAL_TABLES,
+)
+
+PUBLISHABLE = [page for page in site.PAGES if not page.is_personal]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    made = Settings(out=tmp_path_factory.mktemp("out"))
+    make_warehouse(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def texts(settings: Settings) -> dict[str, str]:
+    first = site.build(settings, WINDOW, OUTCOMES)
+    return {page.path: (first.parent / page.path).read_text(encoding="utf-8") for page in site.PAGES}
+
+
+@pytest.fixture(scope="module")
+def pages(texts: dict[str, str]) -> dict[str, Page]:
+    return {path: Page(text) for path, text in texts.items()}
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name.startswith("reports.")])
+def test_the_tables_tried_here_have_the_columns_that_the_models_describe(name: str) -> None:
+    described = reference_docs.described_models()[name.removeprefix("reports.")]["columns"]
+    assert set(TABLES[name][0]) == set(described)
+
+
+def test_the_funnel_equals_its_table(pages: dict[str, Page]) -> None:
+    for step in STEPS:
+        if step["is_main"]:
+            figure = (
+                pages["index.html"]
+                .table("rpt_funnel", step["period"])
+                .figure(step["step_code"], column="people")
+            )
+            assert figure == as_shown(step["people"])
+
+
+def test_the_attrition_equals_its_table(pages: dict[str, Page]) -> None:
+    for row in TABLES["reports.rpt_eligibility_attrition"]:
+        table = pages["capture.html"].table("rpt_eligibility_attrition", row["period"])
+        assert table.figure(row["criterion"], column="people_left") == as_shown(row["people_left"])
+        dropped = "" if row["criterion_order"] == 1 else as_shown(row["people_dropped"])
+        assert table.figure(row["criterion"], column="people_dropped") == dropped
+
+
+def test_capture_by_month_equals_its_table(pages: dict[str, Page]) -> None:
+    table = pages["capture.html"].table("rpt_capture_by_month")
+    dollars = {
+        "gap_usd": ("billable_not_billed", "billed_below_record", "billed_beyond_record"),
+        "potential_usd": ("eligible_not_served",),
+    }
+    for month in (JANUARY, DECEMBER):
+        cells = {row["state"]: row for row in MONTHS if row["service_month"] == month}
+        assert table.figure(str(month), column="people_in_month") == "3,100"
+        assert (
+            table.figure(str(month), column="run_out_state")
+            == cells["not_eligible"]["run_out_state"].capitalize()
+        )
+        for state in STATES:
+            expected = as_shown(cells[state]["people"]) if state in cells else "0"
+            assert table.figure(str(month), column="people", state=state) == expected
+        for column, states in dollars.items():
+            for state in states:
+                expected = as_shown(cells[state][column]) if state in cells else "$0.00"
+                assert table.figure(str(month), column=column, state=state) == expected
+    assert list(table.rows) == [str(DECEMBER), str(JANUARY)]
+
+
+def test_capture_by_year_equals_its_table(pages: dict[str, Page]) -> None:
+    table = pages["capture.html"].table("rpt_capture_by_year")
+    for row in TABLES["reports.rpt_capture_by_year"]:
+        for column in ("people", "gap_usd"):
+            assert table.figure(row["state"], column=column, year=str(row["service_year"])) == as_shown(
+                row[column]
+            )
+    assert MONTHS[0]["run_out_state"] == "complete"
+    assert table.figure("years", column="run_out_state", year="2025") == "2025"
+    assert table.figure("years", column="run_out_state", year="2024") == "2024 (provisional)"
+
+
+def test_flags_equal_their_table_and_a_rule_without_subjects_shows_none(pages: dict[str, Page]) -> None:
+    table = pages["compliance.html"].table("rpt_flags_by_rule")
+    for row in TABLES["reports.rpt_flags_by_rule"]:
+        assert table.figure(row["rule_id"], column="subjects", status=row["status"]) == as_shown(
+            row["subjects"]
+        )
+    assert table.figure("F15", column="amount_usd") == "$1,606.34"
+    assert table.figure("F01", column="amount_usd") == "hidden"
+    assert table.figure("F28", column="subjects", status="fail") == "0"
+
+
+def test_reach_by_group_equals_its_table_and_older_years_stand_beside(pages: dict[str, Page]) -> None:
+    shown = pages["disparities.html"]
+    table, years = shown.table("disparity_measures"), shown.table("uptake_by_year")
+    for row in TABLES["reports.disparity_measures"]:
+        label = "Everybody" if row["group_kind"] == "everybody" else row["group_value"].capitalize()
+        key = f"{row['group_kind'].capitalize()}/{label}"
+        assert years.figure(key, column="rate", year=str(row["period"])) == as_shown(row["rate"])
+        if row["period"] == 2025:
+            for column in ("numerator", "denominator", "rate"):
+                figure = table.figure(f"uptake/{row['group_kind']}/{row['group_value']}", column=column)
+                assert figure == as_shown(row[column])
+    assert table.figure("uptake/sex/female", column="gap") == "-0.2"
+    assert table.figure("uptake/sex/male", column="gap") == ""
+
+
+@pytest.mark.parametrize(
+    ("meaningful", "lower", "upper", "q", "says"),
+    [
+        (True, 0.02, 0.06, 0.01, "real, and large enough to matter."),
+        (True, 0.02, 0.06, 0.2, "Less sure among so many comparisons"),
+        (False, 0.001, 0.06, 0.01, "unlikely to be chance, but small."),
+        (False, -0.01, 0.06, 0.4, "chance could explain it."),
+    ],
+)
+def test_a_gap_is_answered_in_words(
+    meaningful: bool, lower: float, upper: float, q: float, says: str
+) -> None:
+    row = {**TABLES["reports.disparity_measures"][1], "is_meaningful": meaningful, "q_value": q}
+    told = answered({**row, "gap": 0.03, "gap_lower": lower, "gap_upper": upper}, True)["answer"]
+    assert says in told and told.startswith("+3.0 points (95 % ")
+
+
+def test_the_reference_group_is_told_from_one_that_cannot_be_compared() -> None:
+    row = {**TABLES["reports.disparity_measures"][2], "gap": None}
+    assert answered(row, True)["answer"] == "The group that others are compared with."
+    assert answered(row, False)["answer"].startswith("Not compared")
+    assert answered({**row, "is_suppressed": True}, True)["answer"] == "Hidden: few people."
+
+
+def test_conditions_files_and_quarantine_equal_their_tables(pages: dict[str, Page]) -> None:
+    for row in TABLES["reports.rpt_condition_prevalence"]:
+        table = pages["capture.html"].table("rpt_condition_prevalence")
+        assert table.figure(row["condition"], column="people") == as_shown(row["people"])
+        assert table.figure(row["condition"], column="share") == as_shown(row["share"])
+    shown = pages["quality.html"]
+    for row in TABLES["reports.rpt_load_summary"]:
+        for column in ("rows_in", "rows_landed", "rows_quarantined"):
+            figure = shown.table("rpt_load_summary").figure(f"{row['batch_id']}/{HOSTILE}", column=column)
+            assert figure == as_shown(row[column])
+    quarantined = shown.table("quarantine_summary")
+    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows") == "2"
+    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows_resolved") == "1"
+    months = shown.table("run_out")
+    assert months.figure(str(JANUARY), column="run_out_state").startswith("Provisional")
+    assert months.figure(str(DECEMBER), column="run_out_state") == "Complete"
+
+
+def test_changes_since_last_month_are_differences_of_numbers_shown(pages: dict[str, Page]) -> None:
+    table = pages["index.html"].table("changes")
+    assert table.figure("eligible_not_served", column="people_before") == "1,050"
+    assert table.figure("eligible_not_served", column="people_now") == "1,000"
+    assert table.figure("eligible_not_served", column="people_change") == "-50"
+    assert table.figure("billed_beyond_record", column="gap_change") == "-$312.50"
+    assert table.figure("billable_not_billed", column="people_change") == "hidden"
+
+
+def test_the_figures_at_the_top_are_those_of_the_tables(pages: dict[str, Page]) -> None:
+    assert pages["index.html"].glance == {
+        "unserved": "1,000",
+        "potential": "$60,490.00",
+        "not_billed": "hidden",
+        "findings": "$4,922.99",
+    }
+
+
+def test_expectations_are_counted_by_suite_and_failures_named(
+    pages: dict[str, Page], texts: dict[str, str]
+) -> None:
+    table = pages["quality.html"].table("quality")
+    assert table.figure("contract_claims", column="expectations") == "2"
+    assert table.figure("contract_claims", column="failed") == "1"
+    assert "Values &lt;ordered&gt; on from_date: 3 rows, not blocking." in texts["quality.html"]
+
+
+def test_results_of_dbt_are_counted_and_their_messages_left_out(tmp_path: Path) -> None:
+    results = [
+        {"unique_id": "test.ccm.one", "status": "pass", "message": None},
+        {"unique_id": "test.ccm.two", "status": "warn", "message": "Got 3 results for P01"},
+        {"unique_id": "model.ccm.three", "status": "success", "message": "OK"},
+    ]
+    path = tmp_path / "run_results.json"
+    path.write_text(json.dumps({"results": results}))
+    found = {row["kind"]: row for row in quality.dbt_results(path)}
+    assert (found["test"]["total"], found["test"]["pass"], found["test"]["warn"]) == (2, 1, 1)
+    assert found["model"]["pass"] == 1
+    assert "P01" not in str(found)
+
+
+def test_a_hidden_number_is_never_shown_as_zero(pages: dict[str, Page]) -> None:
+    assert pages["index.html"].table("rpt_funnel", "month").figure("alive", column="people") == "hidden"
+    month = pages["capture.html"].table("rpt_capture_by_month")
+    assert month.figure(str(DECEMBER), column="people", state="billable_not_billed") == "hidden"
+    assert month.figure(str(DECEMBER), column="gap_usd", state="billable_not_billed") == "hidden"
+
+
+def test_every_download_equals_its_table_with_hidden_cells_empty(
+    settings: Settings, texts: dict[str, str]
+) -> None:
+    offered = {table for page in PUBLISHABLE for table in page.downloads}
+    assert {path.stem for path in (settings.reports / "data").iterdir()} == offered
+    for name in offered:
+        with (settings.reports / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            found = list(csv.DictReader(file))
+        expected = TABLES[f"reports.{name}"]
+        assert len(found) == len(expected) and set(found[0]) == set(expected[0])
+        for column in expected[0]:
+            empty = sum(row[column] == "" for row in found)
+            assert empty == sum(row[column] is None for row in expected), (name, column)
+        assert any(f'href="data/{name}.csv"' in text for text in texts.values()), name
+
+
+@pytest.mark.parametrize("page", site.PAGES, ids=lambda page: page.path)
+def test_text_from_data_is_escaped(page: site.Page, texts: dict[str, str]) -> None:
+    assert "<script>alert(" not in texts[page.path].lower()
+
+
+def test_hostile_text_is_shown_as_text(texts: dict[str, str]) -> None:
+    assert "&lt;script&gt;alert(" in texts["quality.html"]
+
+
+@pytest.mark.parametrize("page", site.PAGES, ids=lambda page: page.path)
+def test_nothing_is_requested_from_the_network(
+    page: site.Page, pages: dict[str, Page], texts: dict[str, str]
+) -> None:
+    shown, text = pages[page.path], texts[page.path]
+    assert not re.search(r"""(?:src|href|data|action|poster)\s*=\s*["']?\s*(?:https?:)?//""", text, re.I)
+    assert not re.search(r"@import|url\s*\(", text)
+    assert {tag for tag, _ in shown.elements} & {"link", "img", "iframe", "object", "embed", "base"} == set()
+    assert all("src" not in attributes for tag, attributes in shown.elements if tag == "script")
+    policy = next(
+        attributes["content"]
+        for _, attributes in shown.elements
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'")
+    assert re.search(r"script-src 'sha256-[^']+'; ", policy) and "script-src 'unsafe" not in policy
+    assert "connect-src" not in policy
+
+
+def test_every_link_leads_somewhere_and_no_id_stands_twice(
+    pages: dict[str, Page], settings: Settings
+) -> None:
+    ids = {path: [a["id"] for _, a in page.elements if "id" in a] for path, page in pages.items()}
+    for path, mine in ids.items():
+        assert len(mine) == len(set(mine)), path
+        links = [attributes["href"] for tag, attributes in pages[path].elements if tag == "a"]
+        assert len(links) > 15
+        for link in links:
+            file, _, place = link.partition("#")
+            target = (settings.reports / path).parent / file if file else settings.reports / path
+            assert target.exists(), (path, link)
+            # a place with = in it is a filter of a grid
+            if place and "=" not in place:
+                assert place in ids[str(target.resolve().relative_to(settings.reports.resolve()))], (
+                    path,
+                    link,
+                )
+
+
+def test_every_table_has_a_caption_and_heads_with_a_scope(pages: dict[str, Page]) -> None:
+    for page in pages.values():
+        for table in page.tables:
+            assert table.caption.strip()
+            assert table.heads and all(head.get("scope") for head in table.heads)
+
+
+@pytest.mark.parametrize("page", site.PAGES, ids=lambda page: page.path)
+def test_landmarks_and_headings_are_in_order(page: site.Page, pages: dict[str, Page]) -> None:
+    shown = pages[page.path]
+    tags = [tag for tag, _ in shown.elements]
+    assert [tags.count(tag) for tag in ("h1", "main", "header", "footer")] == [1] * 4
+    assert ("html", {"lang": "en"}) in shown.elements
+    main = tags.index("main")
+    levels = [int(tag[1]) for tag in tags[main:] if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and all(later - earlier <= 1 for earlier, later in itertools.pairwise(levels))
+    ids = {attributes["id"] for _, attributes in shown.elements if "id" in attributes}
+    assert all(attributes["aria-labelledby"] in ids for tag, attributes in shown.elements if tag == "section")
+    assert shown.title == f"{page.title}: chronic care management through December 2025"
+
+
+class Watched(Sources):
+    """Sources that keep what they are asked."""
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        self.asked = [*getattr(self, "asked", []), query]
+        return super().rows(query)
+
+
+def test_publishable_pages_read_report_tables_and_the_catalogue_only(settings: Settings) -> None:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        sources = Watched(con, settings, WINDOW, OUTCOMES)
+        for page in PUBLISHABLE:
+            page.view(sources)
+    tables = {name for query in sources.asked for name in re.findall(r"\b\w+\.\w+\b", query)}
+    assert tables == set(TABLES)
+
+
+def test_person_level_pages_are_private_and_say_what_they_are(
+    settings: Settings, texts: dict[str, str]
+) -> None:
+    folder = settings.reports / site.PERSONAL
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(settings.reports.stat().st_mode) == 0o700
+    for page in site.PAGES:
+        is_marked = "Not for publication" in texts[page.path]
+        assert is_marked == page.is_personal, page.path
+        if page.is_personal:
+            assert stat.S_IMODE((settings.reports / page.path).stat().st_mode) == 0o600
+
+
+def test_publishable_pages_name_nobody(texts: dict[str, str]) -> None:
+    for page in PUBLISHABLE:
+        assert not re.search(r"\bP\d\d\b", texts[page.path]), page.path
+        assert "C1-1" not in texts[page.path]
+
+
+def test_equal_runs_give_equal_pages(settings: Settings, texts: dict[str, str]) -> None:
+    first = site.build(settings, WINDOW, OUTCOMES)
+    assert {page.path: (first.parent / page.path).read_text(encoding="utf-8") for page in site.PAGES} == texts
+
+
+def test_pages_of_an_earlier_run_do_not_stay_behind(settings: Settings) -> None:
+    (settings.reports / "old.html").write_text("old")
+    site.build(settings, WINDOW, OUTCOMES)
+    assert not (settings.reports / "old.html").exists()
+
+
+def test_a_run_that_found_nothing_still_has_pages(settings: Settings, tmp_path: Path) -> None:
+    empty = Settings(out=tmp_path)
+    with duckdb.connect(str(empty.warehouse)) as con:
+        con.execute(f"attach '{settings.warehouse}' as full_one (read_only)")
+        for name in (*TABLES, *PERSONAL_TABLES):
+            con.execute(f"create schema if not exists {name.split('.')[0]}")
+            con.execute(f"create table {name} as select * from full_one.{name} where false")
+        con.execute(
+            "insert into flags.oig_audit (audit, period, test_id, ccm_lines) values ('A', 'all', 'total', 0)"
+        )
+    first = site.build(empty, WINDOW, [])
+    found = {page.path: Page((first.parent / page.path).read_text(encoding="utf-8")) for page in site.PAGES}
+    assert found["index.html"].glance == {}
+    for page in PUBLISHABLE:
+        assert all(not table.rows or set(table.rows) == set(STATES) for table in found[page.path].tables)
