@@ -25,9 +25,13 @@ def open_built(settings: Settings, *tables: str) -> Iterator[duckdb.DuckDBPyConn
         raise NoWarehouse(f"{settings.out} holds no warehouse: run `ccm run` first")
     try:
         con = duckdb.connect(str(settings.warehouse), read_only=True)
-    except duckdb.IOException:
+    except duckdb.Error as problem:
+        if "lock" in str(problem):
+            raise NoWarehouse(
+                f"{settings.warehouse} cannot be read now: another process holds it; try again later"
+            ) from None
         raise NoWarehouse(
-            f"{settings.warehouse} cannot be read now: a run may be writing it; try again later"
+            f"{settings.warehouse} is damaged: `ccm run --landed` builds it again from landing"
         ) from None
     try:
         for name in tables:

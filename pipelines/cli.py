@@ -6,6 +6,7 @@ Exit status: 0 done, 1 the run stopped on a bad table or a failed step, 2 bad ar
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,8 @@ class Usage(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    # Whatever is written holds patients' data or stands beside it: its owner's only.
+    os.umask(0o077)
     parser = make_parser()
     chosen = parser.parse_args(arguments)
     try:
@@ -31,6 +34,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("ccm: interrupted", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Who read the output has gone, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as problem:
+        from pipelines.faults import of_error, where
+
+        # Never the message: engines quote rows in theirs.
+        fault = of_error(problem)
+        print(
+            f"ccm: {fault.says if fault else f'stopped by a fault of the program: {where(problem)}'}",
+            file=sys.stderr,
+        )
         return 1
 
 
@@ -52,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=Path,
         help="folder or zip archive of one delivery (default: a simulated population)",
     )
+    run.add_argument("--landed", action="store_true", help="no delivery: build from what is landed")
     run.add_argument("--format", choices=FORMATS, default="auto", help="format of the delivery")
     run.add_argument(
         "--as-of", type=day, help="read only what was received by then (default: the newest delivery)"
@@ -179,6 +197,7 @@ def do_run(chosen: argparse.Namespace) -> int:
     from pipelines.extracts.delivery import UnreadableExtract
     from pipelines.extracts.landing import LandingError
     from pipelines.run import Request, run
+    from pipelines.run_lock import Busy
     from pipelines.settings import from_environment
     from pipelines.window import NothingLanded
 
@@ -189,12 +208,15 @@ def do_run(chosen: argparse.Namespace) -> int:
         as_of=chosen.as_of,
         through=chosen.through,
         received=chosen.received,
+        landed=chosen.landed,
     )
+    if chosen.landed and chosen.extracts:
+        raise Usage("--landed builds from what is landed; leave out --extracts")
     try:
         return run(request)
     except (UnreadableExtract, NothingLanded) as problem:
         raise Usage(str(problem)) from None
-    except LandingError as problem:
+    except (LandingError, Busy) as problem:
         print(f"ccm: {problem}", file=sys.stderr)
         return 1
 
@@ -229,22 +251,25 @@ def do_simulate(chosen: argparse.Namespace) -> int:
 def do_land(chosen: argparse.Namespace) -> int:
     from pipelines.extracts.delivery import UnreadableExtract
     from pipelines.extracts.landing import LandingError, land, told
+    from pipelines.run_lock import Busy, only_writer
     from pipelines.settings import from_environment
 
     settings = from_environment(chosen.out)
     if chosen.mapping and not chosen.mapping.is_file():
         raise Usage(f"{chosen.mapping} is not a file")
     try:
-        batch = land(
-            delivery(chosen.extracts),
-            settings,
-            format=chosen.format,
-            received=chosen.received,
-            mapping=chosen.mapping,
-        )
+        # A run reads landing more than once and must find it the same.
+        with only_writer(settings, "landing", wait=True):
+            batch = land(
+                delivery(chosen.extracts),
+                settings,
+                format=chosen.format,
+                received=chosen.received,
+                mapping=chosen.mapping,
+            )
     except UnreadableExtract as problem:
         raise Usage(str(problem)) from None
-    except LandingError as problem:
+    except (LandingError, Busy) as problem:
         print(f"ccm: {problem}", file=sys.stderr)
         return 1
     for line in told(settings, batch):

@@ -14,9 +14,10 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import checks, warehouse
+from pipelines import checks, schedule, warehouse
+from pipelines.faults import of_error
 from pipelines.progress import Progress
-from pipelines.settings import Settings, from_environment
+from pipelines.settings import Settings, from_environment, timetable
 from pipelines.window import NothingLanded, RunWindow, window
 
 JOB = "main_job"
@@ -36,6 +37,7 @@ class RunContext:
     outcomes: list[Any] = field(default_factory=list)
     batch: Any = None
     unreadable: Exception | None = None
+    published: bool = False
 
     def window(self) -> RunWindow:
         return window(self.settings, self.as_of, self.through)
@@ -63,12 +65,14 @@ def build(context: RunContext) -> dg.Definitions:
                 context.batch = land_delivery(context, context.extracts)
         with context.progress.step("contract checks"):
             outcomes = checks.run_contracts(settings)
-        context.outcomes.extend(outcomes)
+            of_volumes = checks.run_volumes(settings)
+        context.outcomes.extend([*outcomes, *of_volumes])
         batch = context.batch
         metadata = {"batch_id": batch.batch_id, "already_landed": batch.already_landed} if batch else {}
         yield dg.MaterializeResult(asset_key=checks.LANDING, metadata=metadata)
         yield from checks.results(outcomes, checks.LANDING)
-        checks.stop_on_blocking(outcomes)
+        yield checks.summarised(of_volumes, checks.LANDING, checks.VOLUMES)
+        checks.stop_on_blocking([*outcomes, *of_volumes])
 
     models = warehouse.assets(settings, context, checks.LANDING)
 
@@ -186,24 +190,37 @@ def build(context: RunContext) -> dg.Definitions:
         return dg.MaterializeResult(metadata={"practices": written})
 
     @dg.asset(
-        key=["publish", "ledger"],
+        key=["publish", "publication"],
         group_name="publish",
         deps=[reports, worklists],
+        description="Warehouse, tables, pages and worklists of this run in place of the last one's, all at once.",
+    )
+    def publication() -> dg.MaterializeResult:
+        from pipelines.publish.publication import publish
+        from pipelines.run import what_was_asked
+
+        with context.progress.step("publication"):
+            place = publish(settings, what_was_asked(context))
+        context.published = True
+        return dg.MaterializeResult(metadata={"number": place.name})
+
+    @dg.asset(
+        key=["publish", "ledger"],
+        group_name="publish",
+        deps=[publication],
         description="What this run showed, kept where the next one finds it; last, so that only published runs are kept.",
     )
     def findings_ledger() -> dg.MaterializeResult:
-        from pipelines import ledger
-        from pipelines.disparity import reach
+        from pipelines.run import remember
 
         with context.progress.step("ledger"):
-            added = ledger.remember_findings(settings)
-            reach.remember(settings)
-        return dg.MaterializeResult(metadata={"added": added is not None})
+            added = remember(settings)
+        return dg.MaterializeResult(metadata={"added": added})
 
     return dg.Definitions(
         assets=[
             *(landing, models, billing_proposals, disparity, release),
-            *(tables, reports, worklists, findings_ledger),
+            *(tables, reports, worklists, publication, findings_ledger),
         ],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],
         resources={"dbt": warehouse.resource()},
@@ -212,12 +229,26 @@ def build(context: RunContext) -> dg.Definitions:
 
 
 def land_delivery(context: RunContext, extracts: Path) -> Any:
-    """Land the context's delivery; what cannot be read is kept on the context, for the command line to tell."""
+    """Land the context's delivery, again where a fault may pass; what cannot be read is kept on the context, for the command
+    line to tell."""
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
     from pipelines.extracts.delivery import UnreadableExtract
     from pipelines.extracts.landing import LandingError, land
 
+    def may_pass(problem: BaseException) -> bool:
+        fault = of_error(problem)
+        return fault is not None and fault.is_transient
+
     try:
-        batch = land(extracts, context.settings, format=context.format, received=context.received)
+        for attempt in Retrying(
+            retry=retry_if_exception(may_pass),
+            stop=stop_after_attempt(3),
+            wait=wait_exponential(multiplier=2, max=30),
+            reraise=True,
+        ):
+            with attempt:
+                batch = land(extracts, context.settings, format=context.format, received=context.received)
         context.window()
     except (UnreadableExtract, NothingLanded, LandingError) as problem:
         context.unreadable = problem
@@ -227,5 +258,34 @@ def land_delivery(context: RunContext, extracts: Path) -> Any:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `dagster dev` loads: the job over what is landed under CCM_OUT."""
-    return build(RunContext(settings=from_environment()))
+    """What `ccm dagster` loads: the months, what starts them, and the main job's assets to look at.
+
+    Those assets are materialised by the runs of months and of `ccm run` only: an asset run by itself would pass by the lock,
+    the record and the publication as a whole.
+    """
+    settings = from_environment()
+    when = timetable(settings)
+    inside = build(RunContext(settings=settings)).resolve_asset_graph()
+    monthly = schedule.job(when)
+    return dg.Definitions(
+        assets=[
+            schedule.assets(settings, when),
+            *(
+                dg.AssetSpec(
+                    key,
+                    deps=inside.get(key).parent_keys,
+                    group_name=inside.get(key).group_name,
+                    description=inside.get(key).description,
+                )
+                for key in inside.get_all_asset_keys()
+                if inside.get(key).is_materializable
+            ),
+        ],
+        jobs=[monthly],
+        schedules=[schedule.schedule(settings, when, monthly)],
+        sensors=[
+            schedule.sensor(settings, when, monthly),
+            schedule.staleness(settings, when, monthly),
+        ],
+        executor=dg.in_process_executor,
+    )

@@ -101,8 +101,9 @@ def _find(con: duckdb.DuckDBPyConnection, given_id: str, month: date) -> Asked:
 
 
 def _run(settings: Settings) -> Row:
-    """What run.json says about the run that built the warehouse; nulls where it is missing."""
-    record: Row = json.loads(settings.run_record.read_text()) if settings.run_record.exists() else {}
+    """What the record of the run that built the warehouse says; nulls where it is missing."""
+    of_it = settings.published_record if settings.published_record.exists() else settings.run_record
+    record: Row = json.loads(of_it.read_text()) if of_it.exists() else {}
     return {name: record.get(name) for name in ("as_of", "through", "policy_version")}
 
 

@@ -10,23 +10,44 @@ import resource
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from pipelines import faults, run_records
+from pipelines.extracts.landed import manifests
 from pipelines.progress import Progress
+from pipelines.publish import publication
+from pipelines.run_lock import only_writer
 from pipelines.settings import POLICY_SEEDS, REPOSITORY, Settings
+from pipelines.window import NothingLanded
 
 # The embedded default: small enough for a minute, large enough that every state and rule occurs.
 DEFAULT_POPULATION = {"people": 5_000, "months": 36, "seed": 1}
+DAGSTER = """\
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 600
+"""
 TOOLS = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "polars", "pyarrow")
 
 
 @dataclass(frozen=True)
 class Request:
-    """One call of `ccm run`: `extracts` None means the simulated population."""
+    """One call of `ccm run`: `extracts` None means the simulated population, or with `landed` what is landed and nothing new."""
 
     settings: Settings
     extracts: Path | None = None
@@ -34,19 +55,43 @@ class Request:
     as_of: date | None = None
     through: date | None = None
     received: date | None = None
+    landed: bool = False
 
 
 def run(request: Request) -> int:
     """Run the main job; returns the exit status (0 done, 1 stopped) and writes `run.json` and `quality.json`.
 
-    Raises `UnreadableExtract` when the delivery cannot be read, `LandingError` when it cannot be landed in this folder and
-    `NothingLanded` when nothing was received by `as_of`.
+    Raises `UnreadableExtract` when the delivery cannot be read, `LandingError` when it cannot be landed in this folder,
+    `NothingLanded` when nothing was received by `as_of` and `Busy` when another run holds the folder.
     """
+    from pipelines.extracts.delivery import UnreadableExtract
+    from pipelines.extracts.landing import LandingError
+
+    settings = request.settings
+    with only_writer(settings, "run"):
+        try:
+            return run_alone(request)
+        except (UnreadableExtract, NothingLanded, LandingError) as problem:
+            run_records.stopped_early(settings, "step landing", problem)
+            raise
+        except Exception as problem:
+            if not faults.is_from_outside(problem):
+                raise
+            fault = run_records.stopped_early(settings, "the run itself", problem)["fault"]
+            says = fault["says"] if fault else faults.where(problem)
+            print(f"ccm: the run stopped: {says}", file=sys.stderr)
+            return 1
+
+
+def run_alone(request: Request) -> int:
+    """`run` for who already holds the output folder."""
     settings = request.settings
     prepare_folders(settings)
     progress = Progress()
+    catch_up(settings)
+    making = publication.begin(settings)
     extracts, received, format_ = request.extracts, request.received, request.format
-    if extracts is None:
+    if extracts is None and not request.landed:
         with progress.step("simulated population"):
             extracts, received = simulated_delivery(settings)
         format_ = "practice"
@@ -57,7 +102,7 @@ def run(request: Request) -> int:
         from pipelines.definitions import JOB, RunContext, build
 
         context = RunContext(
-            settings=settings,
+            settings=making,
             extracts=extracts,
             format=format_,
             received=received,
@@ -76,23 +121,54 @@ def run(request: Request) -> int:
 
         for line in told(settings, context.batch):
             print(line)
-    failures = what_failed(result, settings)
     write_quality(settings, context.outcomes)
-    record = run_record(context, result, failures)
-    settings.run_record.write_text(json.dumps(record, indent=1, default=str) + "\n")
-    for line in summary(settings, record) if result.success else stopped(failures):
+    record = run_record(context, result, what_failed(result, settings))
+    run_records.keep(settings, record)
+    if context.published:
+        publication.write_record(settings.published_record, record)
+    for line in summary(settings, record) if result.success else stopped(record):
         print(line, file=sys.stdout if result.success else sys.stderr)
     return 0 if result.success else 1
 
 
+def remember(settings: Settings) -> bool:
+    """Add to the ledger what the publication that stands showed; whether there was anything new."""
+    from pipelines import ledger
+    from pipelines.disparity import reach
+
+    standing = replace(settings, in_the_making=False)
+    added = ledger.remember_findings(standing)
+    reach.remember(standing)
+    publication.remembered(standing)
+    return added is not None
+
+
+def catch_up(settings: Settings) -> None:
+    """Enter what the last publication showed into the ledger, where the run that made it was cut off before it could."""
+    if publication.is_remembered(settings):
+        return
+    try:
+        remember(settings)
+    except duckdb.Error:
+        print(
+            f"ccm: {settings.warehouse} is damaged: what the last run showed is missing in the ledger; the warehouse is built anew",
+            file=sys.stderr,
+        )
+        publication.remembered(settings)
+
+
 def prepare_folders(settings: Settings) -> None:
-    """Make the output folder private and Dagster's home in it, and drop what an interrupted run left in `tmp/`."""
-    settings.out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make the folders of a run, and drop what an interrupted one left in `tmp/`; for who holds the output folder."""
     shutil.rmtree(settings.temporary, ignore_errors=True)
     (settings.dbt_target / "run_results.json").unlink(missing_ok=True)
-    for folder in (settings.temporary, settings.dagster_home):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (settings.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+    prepare_dagster(settings)
+
+
+def prepare_dagster(settings: Settings) -> None:
+    """Make Dagster's home under the output folder: its storage, and one monthly run at a time."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (settings.dagster_home / "dagster.yaml").write_text(DAGSTER)
 
 
 def simulated_delivery(settings: Settings) -> tuple[Path, date]:
@@ -129,14 +205,47 @@ def what_failed(result: Any, settings: Settings) -> list[str]:
     return failed
 
 
-def stopped(failures: list[str]) -> list[str]:
-    return ["The run stopped; nothing was published.", *(f"  failed: {name}" for name in failures)]
+def stopped(record: dict[str, Any]) -> list[str]:
+    """What is said of a run that stopped: what is published, the fault and what to do where it is known, and what failed."""
+    what = "what it made is published" if record["published"] else "nothing was published"
+    fault = record["fault"]
+    return [
+        f"The run stopped; {what}." + (f" {fault['says'][:1].upper()}{fault['says'][1:]}." if fault else ""),
+        *(f"  failed: {name}" for name in record["failed"]),
+    ]
+
+
+def fault_behind(result: Any, settings: Settings) -> faults.Fault | None:
+    """The fault of the machine that made steps or dbt's nodes fail, if it was one; their texts are searched and not kept."""
+    if result.success:
+        return None
+    texts = [
+        event.step_failure_data.error.to_string()
+        for event in result.all_events
+        if event.is_step_failure and event.step_failure_data.error
+    ]
+    results = settings.dbt_target / "run_results.json"
+    if results.exists():
+        nodes = json.loads(results.read_text())["results"]
+        texts += [str(node.get("message")) for node in nodes if node["status"] == "error"]
+    for log in ("build.log", "proposals.log"):
+        if (settings.dbt_target / log).exists():
+            texts.append((settings.dbt_target / log).read_text(errors="replace")[-20_000:])
+    return faults.diagnose(texts)
 
 
 def write_quality(settings: Settings, outcomes: list[Any]) -> None:
-    """Every expectation's outcome as counts, for the data-quality page."""
-    text = json.dumps([outcome.as_dict() for outcome in outcomes], indent=1)
-    (settings.out / "quality.json").write_text(text + "\n")
+    """What was checked and found, as counts: every expectation's outcome, and dbt's results by node."""
+    results = settings.dbt_target / "run_results.json"
+    nodes = json.loads(results.read_text())["results"] if results.exists() else []
+    found = {
+        "expectations": [outcome.as_dict() for outcome in outcomes],
+        "dbt": [
+            {"node": node["unique_id"], "status": node["status"], "failures": node.get("failures")}
+            for node in nodes
+        ],
+    }
+    (settings.out / "quality.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 def policy_version() -> str:
@@ -168,16 +277,11 @@ def peak_memory_bytes() -> int:
     return max(own, children) * 1024
 
 
-def run_record(context: Any, result: Any, failures: list[str]) -> dict[str, Any]:
-    """Everything `run.json` holds: enough to build the same rows again from landing."""
-    settings = context.settings
-    manifests = sorted(settings.landing.glob("batch-*/manifest.json"))
-    batches = [json.loads(path.read_text()) for path in manifests]
+def what_was_asked(context: Any) -> dict[str, Any]:
+    """What a run was made from: enough to build the same rows again from landing."""
+    batches = manifests(context.settings)
     window = context.window() if batches else None
-    evaluations = result.get_asset_check_evaluations()
     return {
-        "success": result.success,
-        "failed": failures,
         "as_of": window.as_of if window else None,
         "through": window.through.isoformat()[:7] if window else None,
         "policy_version": policy_version(),
@@ -186,12 +290,25 @@ def run_record(context: Any, result: Any, failures: list[str]) -> dict[str, Any]
             "python": platform.python_version(),
             **{tool: version(tool) for tool in TOOLS},
         },
-        "dagster_run_id": result.run_id,
         "inputs": [
             {key: batch.get(key) for key in ("batch_id", "format", "received_date", "files")}
             for batch in batches
         ],
-        "rows": row_counts(settings) if result.success else {},
+    }
+
+
+def run_record(context: Any, result: Any, failures: list[str]) -> dict[str, Any]:
+    """Everything `run.json` holds: what was asked, what came of it and what it took."""
+    evaluations = result.get_asset_check_evaluations()
+    return {
+        "success": result.success,
+        "published": context.published,
+        "failed": failures,
+        "fault": run_records.as_fact(fault_behind(result, context.settings)),
+        "breaches": run_records.breaches(context.outcomes),
+        **what_was_asked(context),
+        "dagster_run_id": result.run_id,
+        "rows": row_counts(replace(context.settings, in_the_making=False)) if result.success else {},
         "checks": {
             "passed": sum(one.passed for one in evaluations),
             "failed": sum(not one.passed for one in evaluations),
@@ -205,8 +322,6 @@ def run_record(context: Any, result: Any, failures: list[str]) -> dict[str, Any]
 
 def row_counts(settings: Settings) -> dict[str, int]:
     """Rows of every table and view of the warehouse outside staging, by `schema.table`."""
-    import duckdb
-
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         names = con.execute(
             "select table_schema, table_name from information_schema.tables"
@@ -218,8 +333,6 @@ def row_counts(settings: Settings) -> dict[str, int]:
 
 def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
     """The last lines on the terminal: what the run found, and where it is."""
-    import duckdb
-
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
 
         def one(query: str) -> Any:

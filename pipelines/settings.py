@@ -19,11 +19,16 @@ RULES = DBT_PROJECT / "models" / "flags" / "rules"
 
 @dataclass(frozen=True)
 class Settings:
-    """One run's folders and limits; `out` is absolute."""
+    """One run's folders and limits; `out` is absolute.
+
+    `in_the_making` gives the places of the publication that a run is still making (`publish/publication.py`) instead of
+    those of the one that stands.
+    """
 
     out: Path
     memory_limit: str = "6GB"
     threads: int = 2
+    in_the_making: bool = False
 
     @property
     def landing(self) -> Path:
@@ -34,20 +39,34 @@ class Settings:
         return self.out / "quarantine"
 
     @property
+    def building(self) -> Path:
+        """Where a run makes what it will publish; the next run clears it."""
+        return self.out / "building"
+
+    @property
+    def published(self) -> Path:
+        """What runs have published, a numbered folder each; `current` leads to the one that stands."""
+        return self.out / "published"
+
+    @property
+    def _shown(self) -> Path:
+        return self.building if self.in_the_making else self.out
+
+    @property
     def warehouse(self) -> Path:
-        return self.out / "warehouse.duckdb"
+        return self._shown / "warehouse.duckdb"
 
     @property
     def tables(self) -> Path:
-        return self.out / "tables"
+        return self._shown / "tables"
 
     @property
     def reports(self) -> Path:
-        return self.out / "reports"
+        return self._shown / "reports"
 
     @property
     def worklists(self) -> Path:
-        return self.out / "worklists"
+        return self._shown / "worklists"
 
     @property
     def ledger(self) -> Path:
@@ -67,8 +86,27 @@ class Settings:
         return self.out / "tmp"
 
     @property
+    def alerts(self) -> Path:
+        return self.out / "alerts.jsonl"
+
+    @property
+    def run_records(self) -> Path:
+        """Records of all runs, a file each, named by the moment that it ended: the history that checks compare with."""
+        return self.out / "runs"
+
+    @property
+    def run_lock(self) -> Path:
+        return self.out / ".run.lock"
+
+    @property
     def run_record(self) -> Path:
+        """What the last run did, whether or not it published."""
         return self.out / "run.json"
+
+    @property
+    def published_record(self) -> Path:
+        """The record of the run that made what is published."""
+        return self.published / "current" / "run.json"
 
     def dbt_environment(self) -> dict[str, str]:
         """Environment that `dbt_project/profiles.yml` and the sources read."""
@@ -82,6 +120,63 @@ class Settings:
             "CCM_THREADS": str(self.threads),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
+
+
+@dataclass(frozen=True)
+class Alerting:
+    """Who is told of failures: Apprise addresses (`mailto://…`, `json://…`), and a file of more of them."""
+
+    addresses: tuple[str, ...] = ()
+    file: Path | None = None
+
+
+def alerting() -> Alerting:
+    """CCM_ALERT_URLS (addresses with blanks between them) and CCM_ALERT_FILE (an Apprise configuration file)."""
+    file = os.environ.get("CCM_ALERT_FILE")
+    return Alerting(tuple(os.environ.get("CCM_ALERT_URLS", "").split()), Path(file) if file else None)
+
+
+def pseudonym_key() -> str | None:
+    """CCM_PSEUDONYM_KEY, where one key is to be used for several output folders."""
+    return os.environ.get("CCM_PSEUDONYM_KEY")
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """When months run by themselves.
+
+    `inbox`: where deliveries arrive. A month is due on day `run_day` of the next one at `run_hour` in `timezone`: by then the
+    claims of the month have had that many days to run out. `settle_seconds`: how long files must not have changed before a
+    delivery without marks counts as complete. `look_seconds`: how often the inbox is looked at. `stale_days`: how old the last
+    publication may become before somebody is told.
+    """
+
+    inbox: Path
+    run_day: int = 15
+    run_hour: int = 4
+    timezone: str = "UTC"
+    settle_seconds: int = 60
+    look_seconds: int = 60
+    stale_days: int = 45
+    first_month: str = "2015-01"
+
+
+def timetable(settings: Settings) -> Timetable:
+    """CCM_INBOX (default `inbox/` in the output folder) and the other CCM_ variables named after the fields."""
+    given = os.environ.get
+    day = int(given("CCM_RUN_DAY", "15"))
+    if not 1 <= day <= 28:
+        raise ValueError("CCM_RUN_DAY must be a day that every month has: 1 to 28")
+    return Timetable(
+        inbox=Path(given("CCM_INBOX", str(settings.out / "inbox"))).resolve(),
+        run_day=day,
+        run_hour=int(given("CCM_RUN_HOUR", "4")),
+        timezone=given("CCM_TIMEZONE", "UTC"),
+        settle_seconds=int(given("CCM_SETTLE_SECONDS", "60")),
+        look_seconds=int(given("CCM_LOOK_SECONDS", "60")),
+        stale_days=int(given("CCM_STALE_DAYS", "45")),
+        first_month=given("CCM_FIRST_MONTH", "2015-01"),
+    )
 
 
 def from_environment(out: Path | None = None) -> Settings:

@@ -11,9 +11,9 @@ from pipelines.settings import Settings
 
 def start(settings: Settings) -> int:
     """Run `dagster dev` on loopback until it is stopped; returns its exit status."""
-    from pipelines.run import prepare_folders
+    from pipelines.run import prepare_dagster
 
-    prepare_folders(settings)
+    prepare_dagster(settings)
     environment = {**os.environ, "DAGSTER_HOME": str(settings.dagster_home), "CCM_OUT": str(settings.out)}
     command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1"]
     return subprocess.run(command, env=environment, check=False).returncode

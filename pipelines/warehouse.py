@@ -74,9 +74,13 @@ def arguments(settings: Settings) -> list[str]:
 
 
 def resource() -> InstalledDbt:
-    # The dbt beside this Python, whatever PATH says: `.venv/bin/ccm` is often called without activating.
-    dbt = Path(sys.executable).parent / "dbt"
-    return InstalledDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt))
+    # This Python's dbt, whatever PATH says, in a process that does not outlive the run.
+    return InstalledDbt(
+        project_dir=str(DBT_PROJECT),
+        profiles_dir=str(DBT_PROJECT),
+        dbt_executable=sys.executable,
+        global_config_flags=["-m", "pipelines.dbt_process"],
+    )
 
 
 class LandedSources(DagsterDbtTranslator):

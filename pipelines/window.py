@@ -31,6 +31,8 @@ def window(settings: Settings, as_of: date | None, through: date | None) -> RunW
     `as_of` defaults to the newest delivery's date, `through` to the last enrolment month known by then that is not after
     `as_of`'s own month. Raises NothingLanded when nothing was received by `as_of`.
     """
+    if not any(settings.landing.glob("batch-*/batch_files.parquet")):
+        raise NothingLanded("nothing has been landed yet")
     con = duckdb.connect()
     batches = f"{settings.landing}/batch-*"
     newest = con.execute(

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import great_expectations.expectations as gxe
 
+from expectations.declared import blocks
 from expectations.run import Check, Suite
 
 
-def none_of(description: str, query: str, *, blocking: bool = True) -> Check:
-    """An expectation that `query` (over `{batch}` and other tables) returns no row."""
+def none_of(description: str, query: str, *, blocking: bool | None = None) -> Check:
+    """An expectation that `query` (over `{batch}` and other tables) returns no row; `blocking` as declared for a release."""
     return Check(
         gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, description=description),
-        blocking,
+        blocks("release") if blocking is None else blocking,
         description,
     )
 
@@ -53,7 +54,7 @@ def suites(through_month: str, publishable_counts: dict[str, list[str]]) -> list
             "flags",
             "findings",
             [
-                Check(gxe.ExpectColumnValuesToBeUnique(column="finding_id"), True),
+                Check(gxe.ExpectColumnValuesToBeUnique(column="finding_id"), blocks("release")),
                 none_of(
                     "every finding that is not closed is a failed rule result",
                     "select finding_id from {batch} as findings left join flags.rule_results as results"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pipelines.ledger import SIGHTINGS
 from pipelines.publish.tables import PUBLISHED
 from pipelines.review import review
 from pipelines.settings import Settings
+from tests.pipelines.canary import leaks, plant
 
 PEOPLE, MONTHS = 400, 12
 
@@ -34,7 +36,12 @@ def ccm_run(extracts: Path, out: Path, *more: str) -> subprocess.CompletedProces
         str(out),
         *more,
     ]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    # Its own home and place for temporary files, so that what is left there is seen as well.
+    left = out.parent / "left_behind"
+    places = {name: str(left / name) for name in ("TMPDIR", "HOME")}
+    for place in places.values():
+        Path(place).mkdir(parents=True, exist_ok=True)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **places})
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +50,7 @@ def extracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("simulated")
     simulate(PEOPLE, MONTHS, 3, folder)
+    plant(folder / "extracts")
     return folder / "extracts"
 
 
@@ -118,23 +126,28 @@ def test_the_run_and_its_checks_are_recorded_in_dagster(
     assert statuses[record["dagster_run_id"]] == "SUCCESS"
 
 
-def test_no_beneficiary_identifier_reaches_a_log_a_record_or_the_page(
+def test_no_planted_value_reaches_a_log_a_record_a_page_or_a_file_left_behind(
     first: subprocess.CompletedProcess[str], out: Path
 ) -> None:
-    people = (
-        pl.read_parquet(out / "tables" / "eligibility_months.parquet")["beneficiary_id"].unique().to_list()
-    )
-    assert len(people) > 100
-    written = [first.stdout, first.stderr]
-    for folder in ("dagster", "dbt", "reports"):
-        written += [
-            path.read_bytes().decode("latin-1")
-            for path in (out / folder).rglob("*")
-            if path.is_file() and path.suffix in {".db", ".log", ".json", ".html", ".yaml", ".db-wal", ".sql"}
-        ]
-    written += [(out / "run.json").read_text(), (out / "quality.json").read_text()]
-    text = "\n".join(written)
-    assert not [person for person in people if person in text]
+    people = pl.read_parquet(out / "tables" / "eligibility_months.parquet")["beneficiary_id"]
+    assert people.str.starts_with("CANARY").all() and people.n_unique() > 100
+    quarantined = pl.read_parquet(out / "quarantine")["source_text"].str.join("").item()
+    assert "CANARY_BAD_birth_date" in quarantined and "CANARY_BAD_paid_usd" in quarantined
+    assert leaks(first.stdout, first.stderr, folders=(out, out.parent / "left_behind")) == []
+
+
+def test_nothing_is_left_in_temporary_folders(first: subprocess.CompletedProcess[str], out: Path) -> None:
+    assert not (out / "building").exists()
+    left = [
+        path for place in (out / "tmp", out.parent / "left_behind" / "TMPDIR") for path in place.rglob("*")
+    ]
+    assert [path for path in left if path.is_file()] == []
+
+
+def test_everything_written_is_its_owners_only(first: subprocess.CompletedProcess[str], out: Path) -> None:
+    written = [path for path in [out, *out.rglob("*")] if not path.is_symlink()]
+    assert len(written) > 100
+    assert [str(path.relative_to(out)) for path in written if path.stat().st_mode & 0o077] == []
 
 
 def test_a_second_run_on_the_same_input_gives_the_same_rows_and_carries_a_review(
@@ -189,6 +202,7 @@ def test_a_month_without_policy_stops_the_run_and_publishes_nothing(extracts: Pa
     assert "every_month_has_a_policy_in_force" in done.stderr
     assert not (tmp_path / "out" / "tables").exists()
     assert not (tmp_path / "out" / "reports" / "index.html").exists()
+    assert leaks(done.stdout, done.stderr, folders=(tmp_path / "out", tmp_path / "left_behind")) == []
 
 
 def test_a_delivery_without_claims_fails_its_contract_before_anything_is_built(
@@ -198,7 +212,9 @@ def test_a_delivery_without_claims_fails_its_contract_before_anything_is_built(
     shutil.copytree(extracts, empty)
     for name in ("claims", "claim_lines", "claim_diagnoses"):
         pl.read_parquet(empty / f"{name}.parquet").clear().write_parquet(empty / f"{name}.parquet")
+        (empty / f"{name}-more.csv").unlink()
     done = ccm_run(empty, tmp_path / "out", "--received", "2026-03-31")
     assert done.returncode == 1
     assert "contract_claims" in done.stderr
     assert not (tmp_path / "out" / "warehouse.duckdb").exists()
+    assert leaks(done.stdout, done.stderr, folders=(tmp_path / "out", tmp_path / "left_behind")) == []

@@ -1,0 +1,92 @@
+"""Recognisable values in every sensitive column, and a search for them in everything that a run writes beside patients' data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.extracts.contract import Column, load_contracts
+
+MARK = "CANARY"
+# Values that fit their column, so that they land and go through every model; none occurs by chance.
+BIRTH_DATE, AMOUNT, DIAGNOSIS = "1903-07-19", "98765.43", "Z9Q8X7K"
+NEEDLES = (MARK, BIRTH_DATE, AMOUNT, DIAGNOSIS)
+# Where patients' data may lie: landing without its manifests, the warehouse and what is cut out of it by person.
+PERSONAL = ("landing", "quarantine", "ledger", "published", "building", "simulated")
+PUBLISHABLE_TABLES = ("disparity_measures.parquet", "quarantine_summary.parquet")
+
+
+def plant(extracts: Path) -> None:
+    """Mark every identifier of a folder of the contract's Parquet files, and add rows of marked values, good and bad ones."""
+    for table, contract in load_contracts().items():
+        sensitive = [column for column in contract.columns if column.sensitivity != "none"]
+        path = extracts / f"{table}.parquet"
+        if path.exists():
+            frame = pl.read_parquet(path)
+            marked = [
+                column.name
+                for column in sensitive
+                if column.sensitivity == "direct_identifier" and frame.schema.get(column.name) == pl.String
+            ]
+            frame.with_columns(pl.concat_str(pl.lit(MARK), name) for name in marked).write_parquet(path)
+        good = {column.name: fitting(column) for column in contract.columns}
+        bad = good | {column.name: f"{MARK}_BAD_{column.name}" for column in sensitive}
+        pl.DataFrame([good, bad], schema=dict.fromkeys(good, pl.String)).write_csv(
+            extracts / f"{table}-more.csv"
+        )
+
+
+def fitting(column: Column) -> str:
+    """A value that the column's contract allows; in a sensitive column one that is searched for, where it allows that."""
+    if column.allowed:
+        return str(column.allowed[0])
+    if column.name == "birth_date":
+        return BIRTH_DATE
+    if column.name == "diagnosis_code":
+        return DIAGNOSIS
+    if column.type == "date":
+        return "2025-06-01" if "month" in column.name or "start" in column.name else "2025-06-02"
+    if column.type == "timestamp":
+        return "2025-06-02 10:00:00"
+    if column.type == "boolean":
+        return "false"
+    if column.type.startswith("decimal"):
+        return AMOUNT if column.sensitivity == "financial" else "1"
+    if column.type == "integer":
+        return "1"
+    by_pattern = {"[0-9]{10}": "9876543210", "[0-9]{5}": "98765", "[A-Z]{2}": "WA", "[0-9]{2}": "71"}
+    if column.pattern:
+        return by_pattern.get(column.pattern, "9999")
+    return f"{MARK}_{column.name}"
+
+
+def leaks(*written: str, folders: tuple[Path, ...] = ()) -> list[str]:
+    """Where a planted value stands: `written` texts by their place in the call, and files of the output folders `folders`.
+
+    A folder's person-level parts are passed over; what may be published of them is not.
+    """
+    found = [f"text {place}" for place, text in enumerate(written) if any(one in text for one in NEEDLES)]
+    for folder in folders:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink() and not is_personal(path.relative_to(folder)):
+                found += [f"{path.relative_to(folder)}: {one}" for one in NEEDLES if one in content(path)]
+    return found
+
+
+def is_personal(path: Path) -> bool:
+    """Whether patients' data may lie at `path`, relative to an output folder."""
+    if path.name in {"manifest.json", "run.json", *PUBLISHABLE_TABLES}:
+        return False
+    if path.parts[0] in {"published", "building"}:
+        kind = path.parts[2 if path.parts[0] == "published" else 1]
+        return kind != "reports" or "person-level" in path.parts
+    return path.parts[0] in PERSONAL
+
+
+def content(path: Path) -> str:
+    """A file's text, also where it is Parquet or written in two bytes a character."""
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).write_ndjson()
+    raw = path.read_bytes()
+    return raw.decode("latin-1") + raw.replace(b"\0", b"").decode("latin-1")
