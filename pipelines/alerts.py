@@ -72,16 +72,15 @@ def notify(alert: Alert, to: Alerting) -> bool | None:
         receivers.add(config)
     kinds = {"failure": apprise.NotifyType.FAILURE, "recovery": apprise.NotifyType.SUCCESS}
     try:
-        sent = receivers.notify(
-            title=alert.title, body=alert.body, notify_type=kinds.get(alert.kind, apprise.NotifyType.WARNING)
-        )
+        notify_type = kinds.get(alert.kind, apprise.NotifyType.WARNING)
+        sent = bool(receivers.notify(title=alert.title, body=alert.body, notify_type=notify_type))
     except Exception:
         sent = False
     if not (sent and understood):
         print(
             "ccm: an alert did not reach everybody named by CCM_ALERT_URLS or CCM_ALERT_FILE", file=sys.stderr
         )
-    return bool(sent) and understood
+    return sent and understood
 
 
 def of_run(settings: Settings, record: dict[str, Any], before: dict[str, Any] | None) -> list[Alert]:
