@@ -77,7 +77,9 @@ def run_month(
     record = json.loads(settings.run_record.read_text()) if written else {}
     if done.returncode == 0:
         kept = {name: record.get(name) for name in ("as_of", "through", "policy_version")}
-        return dg.MaterializeResult(metadata={**kept, "checks": dg.MetadataValue.json(record.get("checks") or {})})
+        return dg.MaterializeResult(
+            metadata={**kept, "checks": dg.MetadataValue.json(record.get("checks") or {})}
+        )
     fault = record.get("fault") or {}
     was_killed = done.returncode < 0
     reason = fault.get("says") or ("it was killed" if was_killed else "see the log and run.json")

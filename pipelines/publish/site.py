@@ -101,7 +101,7 @@ def build(settings: Settings, window: Any, outcomes: Sequence[Any]) -> Path:
     `window` has `as_of` and `through` (dates). Publishable pages are made of suppressed tables only and hidden cells stay hidden;
     person-level ones lie in a folder that only its owner can open.
     """
-    fresh = settings.out / "reports.incoming"
+    fresh = settings.reports.with_name("reports.incoming")
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / PERSONAL).mkdir(parents=True, mode=0o700)
     (fresh / "data").mkdir()

@@ -27,7 +27,7 @@ def export(settings: Settings) -> dict[str, int]:
 
     The folder is exchanged as a whole, so a reader never sees tables of two runs side by side.
     """
-    fresh = settings.out / "tables.incoming"
+    fresh = settings.tables.with_name("tables.incoming")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     counts: dict[str, int] = {}
