@@ -26,6 +26,7 @@ select
     lines.coinsurance_usd,
     (claims.is_denied or coalesce(lines.is_denied, false)) as is_denied,
     lines.betos_code,
+    lines.pricing_locality,
     claims.processed_date,
     claims.not_final_reason
 from {{ ref('stg_landing__claim_lines') }} as lines

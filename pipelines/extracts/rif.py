@@ -250,6 +250,12 @@ def _date(value: str) -> str:
     return f"coalesce(try_strptime({value}, '%d-%b-%Y')::date::varchar, {value})"
 
 
+def _locality(contractor: str, locality: str) -> str:
+    """Contractor and locality as one number of seven digits; null where either is missing or is none."""
+    both = f"{_padded(contractor, 5)} || {_padded(locality, 2)}"
+    return f"case when regexp_full_match({both}, '[0-9]{{7}}') then {both} end"
+
+
 def _padded(value: str, width: int) -> str:
     """Digits with the leading zeros that a numeric export lost."""
     return (
@@ -460,7 +466,8 @@ def _lines(file: _File) -> str:
             {col("LINE_COINSRNC_AMT")} as coinsurance_usd,
             {status} as processing_indicator_code,
             {status} not in ('A', 'R', 'S') as is_denied,
-            {col("BETOS_CD")} as betos_code"""
+            {col("BETOS_CD")} as betos_code,
+            {_locality(col("CARR_NUM"), col("CARR_LINE_PRCNG_LCLTY_CD"))} as pricing_locality"""
     else:
         day = col("REV_CNTR_DT")
         rest = f"""

@@ -217,13 +217,15 @@ def _faults(
     if column.not_after is not None:
         is_received = column.not_after == RECEIVED
         last = column.not_after if isinstance(column.not_after, datetime.date) else received
-        found.append(
-            (
-                "after_received" if is_received else "after_latest",
-                "not after the day the delivery was received" if is_received else f"{last} or earlier",
-                f"{value} >= date '{last + datetime.timedelta(days=1)}'",
+        # after the last day that there is comes nothing
+        if last < datetime.date.max:
+            found.append(
+                (
+                    "after_received" if is_received else "after_latest",
+                    "not after the day the delivery was received" if is_received else f"{last} or earlier",
+                    f"{value} >= date '{last + datetime.timedelta(days=1)}'",
+                )
             )
-        )
     if column.not_before_column is not None:
         names = [other.name for other in contract.columns]
         other = f"value_{names.index(column.not_before_column)}"

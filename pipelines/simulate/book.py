@@ -67,6 +67,8 @@ LINE_DEFAULTS: dict[str, Any] = {
     "practitioner": NONE,
     "practice": NONE,
     "cents": NONE,  # allowed amount; NONE = the price of code and day
+    "percent": 100,  # of that price that is allowed
+    "office_price": False,  # allowed the price outside a facility, wherever the service was
     "unpriced": False,  # a line of a claim that is paid as a whole
     "row": NONE,  # CCM plan row that the line bills
     "planted": False,

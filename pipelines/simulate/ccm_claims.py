@@ -9,11 +9,19 @@ import polars as pl
 
 from pipelines.simulate.bills import DENIED
 from pipelines.simulate.book import CCM_BILL, NONE, OUTPATIENT, SETTINGS, ClaimBook, claim_key, order_within
-from pipelines.simulate.clinics import clinic_claim, clinic_number, clinic_revenue, place_of_service
+from pipelines.simulate.clinics import (
+    HOSPITAL_DEPARTMENT,
+    clinic_claim,
+    clinic_number,
+    clinic_revenue,
+    place_of_service,
+)
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
 from pipelines.simulate.programme import Episodes, Months
-from pipelines.simulate.world import HOSPITAL_CLINIC, World
+from pipelines.simulate.world import HOSPITAL_CLINIC, Ints, World
+
+ABOVE_THE_SCHEDULE = 130  # percent of the price that a planted F49 is allowed
 
 
 def add_bills(
@@ -60,7 +68,9 @@ def add_bills(
         line=plan["line"].to_numpy(),
         code=plan["code"],
         units=plan["units"].to_numpy(),
-        place=place_of_service(world, practice),
+        place=_place(world, practice, served.error[row]),
+        percent=np.where(served.error[row] == "F49", ABOVE_THE_SCHEDULE, 100),
+        office_price=served.error[row] == "F37",
         revenue=clinic_revenue(world, practice),
         practitioner=practitioner,
         practice=practice,
@@ -86,3 +96,11 @@ def add_bills(
         practice=practice[base],
         setting=SETTINGS.index("primary_care"),
     )
+
+
+def _place(world: World, practice: Ints, error: np.ndarray) -> pl.Series:
+    """Where the month is billed; a planted F37 is said to be in a hospital's department."""
+    usual = place_of_service(world, practice)
+    return pl.select(
+        pl.when(pl.Series(error == "F37")).then(pl.lit(HOSPITAL_DEPARTMENT)).otherwise(usual)
+    ).to_series()

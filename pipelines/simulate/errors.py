@@ -15,6 +15,7 @@ from pipelines.simulate.companions import BESIDE_ANY_BILL, IN_PLACE_OF_CCM, comp
 from pipelines.simulate.events import Events, days_in_stays
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
+from pipelines.simulate.policy import priced_by_component_from
 from pipelines.simulate.policy_conditions import most_counted
 from pipelines.simulate.programme import (
     BILLED,
@@ -51,10 +52,12 @@ COLLATERAL: dict[str, list[str]] = {
     "F26": ["F27"],
     "F28": [],
     "F32": [],
+    "F37": [],
     "F40": [],
     "F41": [],
     "F42": [],
     "F43": ["F06"],
+    "F49": [],
     "F35": ["F14", "F15", "F17", "F24", "F26", "F28", "F30", "F50"],
 }
 
@@ -219,6 +222,10 @@ def spoil_months(
     one_more(rows, -18, -2)
     months.base_units[rows], months.add_on_units[rows] = 1, 1
     _other_programmes(people, events, episodes, months, calendar, picker, clean)
+    # The same code and minutes, wrongly priced; before the years of known components no price of a locality can be told.
+    priced = staff & (calendar.starts[when] >= priced_by_component_from())
+    mark("F37", priced)
+    mark("F49", priced)
     return _second_billers(world, people, episodes, months, second, picker)
 
 

@@ -120,13 +120,21 @@ def facility_places() -> list[str]:
     return sorted(places["place_of_service_code"].unique().to_list())
 
 
+def priced_by_component_from() -> int:
+    """First day, since 1970-01-01, on which prices are known by component and so by locality."""
+    first = seed("relative_values").select(days("effective_from").min()).item()
+    return int(first)
+
+
 def price_table(parameters: dict[str, Any]) -> pl.DataFrame:
     """Amounts by code and first day: code, starts, price_cents, facility_cents.
 
     Seeds first, then `prices` and `services` of the parameter file; ValueError where a code stands in both.
     The first known amount serves earlier days and the last one later days.
     """
-    groups = seed("fee_schedule_groups").filter(pl.col("service") == "default")
+    groups = seed("fee_schedule_groups").filter(
+        (pl.col("participation") == "unknown") & (pl.col("effective_to").dt.year() == 9999)
+    )
     known = seed("fee_schedule").join(groups.select("conversion_factor_group"), on="conversion_factor_group")
     cents = {
         name: (pl.col(column).cast(pl.Float64) * 100).round().cast(pl.Int64)

@@ -129,6 +129,7 @@ def claim_tables(
         ),
         is_denied=denied,
         betos_code=pl.when(professional).then(pl.col("betos")),
+        pricing_locality=pl.lit(None, dtype=pl.String),
     )
     diagnoses = slots.select(
         *stamp,

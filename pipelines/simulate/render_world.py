@@ -1,7 +1,8 @@
-"""The contract's practices and providers."""
+"""The contract's practices, providers and price indices."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from pipelines.simulate.clinics import clinic_number
 from pipelines.simulate.render import npi_of, tin_of
 from pipelines.simulate.world import PHYSICIAN, PRACTICE_TYPES, World
 
+LOCALITY = "9990001"  # of a made-up contractor
+
 
 def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataFrame]:
-    """practices and providers."""
+    """practices, providers and locality_gpci."""
     places = parameters["geography"]
     count = world.practices
     clinic = world.practice_type
@@ -31,6 +34,7 @@ def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataF
             "state_code": text([p["state"] for p in places], world.practice_place),
             "zip_code": text([p["zips"][0] for p in places], world.practice_place),
             "aco_id": pl.Series(world.practice_aco),
+            "pricing_locality": pl.repeat(LOCALITY, count, dtype=pl.String, eager=True),
         }
     ).with_columns(
         facility_ccn=pl.when(pl.col("facility_ccn") > 0).then(pl.col("facility_ccn").cast(pl.String)),
@@ -48,11 +52,27 @@ def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataF
             "provider_name": pl.Series(heads + 1),
             "credential": text(["MD", "NP", "PA"], credential.astype(np.int64)),
             "specialty_code": specialty,
+            "is_qualifying_participant": pl.repeat(None, len(heads), dtype=pl.Boolean, eager=True),
         }
     ).with_columns(
         provider_name=pl.lit("Practitioner ") + pl.col("provider_name").cast(pl.String).str.zfill(6)
     )
-    return {"practices": practices, "providers": providers}
+    return {"practices": practices, "providers": providers, "locality_gpci": _indices()}
+
+
+def _indices() -> pl.DataFrame:
+    """The one made-up locality: prices there are the national ones."""
+    return pl.DataFrame(
+        {
+            "pricing_locality": [LOCALITY],
+            "locality_name": ["Simulated"],
+            "effective_from": [date(2010, 1, 1)],
+            "effective_to": [date(2099, 12, 31)],
+            "work_gpci": [1],
+            "practice_gpci": [1],
+            "malpractice_gpci": [1],
+        }
+    )
 
 
 def places(parameters: dict[str, Any]) -> pl.DataFrame:

@@ -54,10 +54,25 @@ def write_delivery(folder: Path, chosen: list[Patient]) -> dict[str, int]:
     directory = _yaml(CASES / "_practices.yml")
     rows: dict[str, list[Row]] = {path.stem: [] for path in CONTRACTS.glob("*.yml")}
     for practice in directory["practices"].values():
-        rows["practices"].append({"practice_tin": practice["tin"], "practice_name": practice["name"]})
+        rows["practices"].append(
+            {
+                "practice_tin": practice["tin"],
+                "practice_name": practice["name"],
+                "pricing_locality": practice.get("locality"),
+            }
+        )
         if practice["keeps"]:
             for table, row in _somebody_else(practice["tin"]):
                 rows[table].append(row)
+    for locality, indices in directory["localities"].items():
+        rows["locality_gpci"].append(
+            {
+                "pricing_locality": locality,
+                "effective_from": indices["from"],
+                "effective_to": indices["through"],
+                **{f"{part}_gpci": indices[part] for part in ("work", "practice", "malpractice")},
+            }
+        )
     for name, person in practitioners().items():
         rows["providers"].append(
             {
@@ -294,10 +309,10 @@ def _claim(patient: Patient, claim: str, service: Row) -> Iterator[tuple[str, Ro
             "through_date": service["date"],
             "hcpcs_code": service["code"],
             "units": service.get("units", 1),
-            "place_of_service_code": "11",
+            "place_of_service_code": service.get("place", "11"),
             "rendering_npi": biller["npi"],
             "billing_tin": biller["tin"],
-            "allowed_usd": service["paid"] * 1.25,
+            "allowed_usd": service.get("allowed", service["paid"] * 1.25),
             "paid_usd": service["paid"],
             "coinsurance_usd": service["paid"] * 0.25,
             "is_denied": service.get("denied", False),

@@ -102,7 +102,27 @@ COLUMNS = {
         "paid_usd": "decimal(12, 2)",
         "is_denied": "boolean",
     },
-    "marts.fct_run_out_months": {"service_month": "date", "run_out_state": "varchar"},
+    "marts.fct_run_out_months": {
+        "service_month": "date",
+        "run_out_state": "varchar",
+        "completion_factor": "double",
+    },
+    # prices by locality have tests of their own: here everybody is paid nationally
+    "marts.fct_billing_terms": {
+        "practice_tin": "varchar",
+        "practitioner_npi": "varchar",
+        "pricing_locality": "varchar",
+        "participation": "varchar",
+    },
+    "marts.fct_local_prices": {
+        "price_region": "varchar",
+        "participation": "varchar",
+        "hcpcs_code": "varchar",
+        "effective_from": "date",
+        "effective_to": "date",
+        "nonfacility_usd": "decimal(12, 2)",
+        "facility_usd": "decimal(12, 2)",
+    },
     "marts.eligibility_months": {
         "beneficiary_id": "varchar",
         "service_month": "date",

@@ -46,6 +46,10 @@ def test_the_story_of_each_month_comes_out_as_told(built: Built, patient: Patien
             "billed": "capture.billed_codes",
             "supported": "capture.supported_codes",
             "gap_usd": "cast(capture.gap_usd as double)",
+            "billed_usd": "cast(capture.billed_usd as double)",
+            "gap_range": "[cast(capture.supported_low_usd as double), cast(capture.supported_high_usd as double)]",
+            "potential_range": "[cast(capture.potential_low_usd as double), cast(capture.potential_high_usd as double)]",
+            "priced_by": "capture.price_region",
         }
         (row,) = built.rows(
             f"""

@@ -17,7 +17,7 @@ from tests.dbt_project.built_warehouse import Built, build
 
 PEOPLE, MONTHS, SEED = 1500, 36, 20
 # Rules whose errors the simulator plants; of the others it shows that they keep silent where nothing is wrong.
-NUMBERS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 24, 26, 28, 32, 35, 40, 42, 43)
+NUMBERS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 24, 26, 28, 32, 35, 37, 40, 42, 43, 49)
 PLANTED = {f"F{number:02}" for number in NUMBERS}
 # What happens in the simulated world without being planted: transitional care beside CCM before 2020, minutes left
 # unbilled, two entries of one worker at one time, staff time on the day of a visit, plans not revised every month.

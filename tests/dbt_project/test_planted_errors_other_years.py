@@ -16,10 +16,10 @@ from tests.dbt_project.test_planted_errors import UNPLANTED
 
 PEOPLE, MONTHS, SEED = 1500, 36, 20
 PLANTED = PLANTED_BEFORE_2026 | {"F41"}
-PLANTED_LATE = {"F07", "F08", "F09", "F40", "F41", "F42"}
+PLANTED_LATE = {"F07", "F08", "F09", "F37", "F40", "F41", "F42", "F49"}
 # Last month of the window, planted rules that its policy leaves no room for (no staff add-on before 2020), practices.
 WINDOWS = {
-    "2015 to 2017": ("2017-12", {"F07", "F08", "F09", "F11", "F40", "F41", "F42"}, ""),
+    "2015 to 2017": ("2017-12", {"F07", "F08", "F09", "F11", "F37", "F40", "F41", "F42", "F49"}, ""),
     "2019 to 2021": ("2021-12", {"F08", "F09", "F40", "F41"}, ""),
     "clinics and 2026": ("2026-08", set(), "practices: {rhc: 0.2, fqhc: 0.1, hospital_outpatient: 0.4}\n"),
 }

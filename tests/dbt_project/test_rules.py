@@ -30,7 +30,7 @@ def _sql(rule: rules.Rule) -> str:
 
 
 def test_the_first_rules_are_there() -> None:
-    numbers = [*range(1, 37), 40, 41, 42, 43, 50]
+    numbers = [*range(1, 38), 40, 41, 42, 43, 49, 50]
     assert {f"F{number:02}" for number in numbers} <= {rule.rule_id for rule in CATALOGUE}
 
 

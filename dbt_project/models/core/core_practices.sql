@@ -6,7 +6,8 @@ select
     delivered.practice_type,
     delivered.state_code,
     delivered.zip_code,
-    delivered.aco_id
+    delivered.aco_id,
+    delivered.pricing_locality
 from {{ ref('stg_landing__practices') }} as delivered
 inner join {{ ref('core_deliveries') }} as deliveries
     on delivered.batch_id = deliveries.batch_id

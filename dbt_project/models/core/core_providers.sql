@@ -4,7 +4,8 @@ select
     delivered.practice_tin,
     delivered.provider_name,
     delivered.credential,
-    delivered.specialty_code
+    delivered.specialty_code,
+    delivered.is_qualifying_participant
 from {{ ref('stg_landing__providers') }} as delivered
 inner join {{ ref('core_deliveries') }} as deliveries
     on delivered.batch_id = deliveries.batch_id

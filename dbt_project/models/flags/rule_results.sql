@@ -72,6 +72,8 @@ with results as (
     union all
     select * from {{ ref('rule_f36_facility_without_professional') }}
     union all
+    select * from {{ ref('rule_f37_office_price_in_a_facility') }}
+    union all
     select * from {{ ref('rule_f40_level_without_its_patient') }}
     union all
     select * from {{ ref('rule_f41_short_and_full_monitoring') }}
@@ -79,6 +81,8 @@ with results as (
     select * from {{ ref('rule_f42_general_and_collaborative_care') }}
     union all
     select * from {{ ref('rule_f43_transitional_care_at_fault') }}
+    union all
+    select * from {{ ref('rule_f49_paid_above_the_fee_schedule') }}
     union all
     select * from {{ ref('rule_f50_after_withdrawal_or_death') }}
 )

@@ -12,6 +12,7 @@ with years as (
         cast(sum(billed_usd) as decimal(14, 2)) as billed_usd,
         cast(sum(paid_usd) as decimal(14, 2)) as paid_usd
     from {{ ref('capture_months') }}
+    where has_coverage_row
     group by extract(year from service_month), state
 ),
 

@@ -20,6 +20,7 @@ select
     processing_indicator_code,
     is_denied,
     betos_code,
+    pricing_locality,
     batch_id,
     received_date,
     source_file,

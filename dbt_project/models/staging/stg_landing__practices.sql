@@ -6,6 +6,7 @@ select
     state_code,
     zip_code,
     aco_id,
+    pricing_locality,
     batch_id,
     received_date,
     source_file,

@@ -4,6 +4,7 @@ select
     provider_name,
     credential,
     specialty_code,
+    is_qualifying_participant,
     batch_id,
     received_date,
     source_file,

@@ -34,6 +34,7 @@ KEYS = {
     "problems": "problem_id",
     "encounters": "encounter_id",
     "practices": "practice_tin",
+    "locality_gpci": "pricing_locality, effective_from",
     "providers": "npi, practice_tin",
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.settings import POLICY_SEEDS
+
 BASES = "('99490', '99487', '99491')"
 CCM = "('99490', '99487', '99491', '99439', '99489', '99437', 'G2058')"
 # Minutes of the practice's record, seconds summed and floored once; null where the practice keeps none.
@@ -53,6 +55,12 @@ create or replace temp view evidence as
     where not c.is_denied;
 """
 APCM = "('G0556', 'G0557', 'G0558')"
+PRICED = f"""select l.beneficiary_id, l.service_month, l.rendering_npi
+    from billed l
+    join read_csv('{POLICY_SEEDS}/fee_schedule.csv', types = {{'hcpcs_code': 'VARCHAR'}}) p
+        on p.hcpcs_code = l.hcpcs_code and p.conversion_factor_group = 'other'
+        and l.from_date between p.effective_from and p.effective_to
+    where l.claim_type = 'carrier'"""
 
 
 def beside(codes: str, other: str) -> str:
@@ -111,6 +119,11 @@ AUDIT = {
         ) < 2""",
     "F32": "select beneficiary_id, max(service_month), rendering_npi from final_lines"
     " where hcpcs_code = 'G0506' and not is_denied group by all having count(*) > 1",
+    # only in a hospital's department are the two prices apart; a rounded cent may separate two that are one
+    "F37": f"{PRICED} and l.place_of_service_code = '22' and abs(l.allowed_usd - l.units * p.nonfacility_usd) < 0.011"
+    f" or {PRICED.split('where')[1]} and l.place_of_service_code = '22'"
+    " and abs(l.allowed_usd - 0.85 * l.units * p.nonfacility_usd) < 0.011",
+    "F49": f"{PRICED} and l.allowed_usd > 1.01 * l.units * p.nonfacility_usd",
     "F40": "select l.beneficiary_id, l.service_month, l.rendering_npi from final_lines l"
     " join people_ids i using (beneficiary_id)"
     " join enrollment_months e on e.beneficiary_id = i.delivered_id and e.service_month = l.service_month"

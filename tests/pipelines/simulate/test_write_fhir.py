@@ -27,6 +27,7 @@ NOT_IN_FHIR = [
     "care_plans",
     "consents",
     "encounters",
+    "locality_gpci",
     "practices",
     "problems",
     "providers",

@@ -125,17 +125,19 @@ select
     supported.hcpcs_code,
     supported.code_role,
     supported.units,
-    prices.nonfacility_usd as unit_nonfacility_usd,
-    prices.facility_usd as unit_facility_usd,
-    cast(supported.units * prices.nonfacility_usd as decimal(12, 2)) as fee_schedule_usd,
+    {{ local_price('nonfacility_usd') }} as unit_nonfacility_usd,
+    {{ local_price('facility_usd') }} as unit_facility_usd,
+    cast(supported.units * {{ local_price('nonfacility_usd') }} as decimal(12, 2)) as fee_schedule_usd,
+    coalesce(by_locality.price_region, 'national') as price_region,
     min(supported.preference) over (
         partition by supported.beneficiary_id, supported.service_month, supported.practitioner_npi
     ) = supported.preference as is_preferred
 from supported
 left join {{ ref('fee_schedule_groups') }} as price_groups
-    on price_groups.service = 'default' and {{ in_force('price_groups', 'supported.month_end') }}
+    on price_groups.participation = 'unknown' and {{ in_force('price_groups', 'supported.month_end') }}
 left join {{ ref('fee_schedule') }} as prices
     on
         supported.hcpcs_code = prices.hcpcs_code
         and price_groups.conversion_factor_group = prices.conversion_factor_group
         and {{ in_force('prices', 'supported.month_end') }}
+{{ local_price_joins('supported', 'supported.month_end') }}

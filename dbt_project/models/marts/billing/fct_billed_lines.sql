@@ -49,6 +49,7 @@ select
     matched.performed_by,
     matched.units,
     matched.place_of_service_code,
+    matched.pricing_locality,
     coalesce(settings.setting, 'nonfacility') as setting,
     matched.allowed_usd,
     matched.paid_usd,
@@ -68,7 +69,7 @@ left join {{ ref('place_of_service_settings') }} as settings
         matched.place_of_service_code = settings.place_of_service_code
         and {{ in_force('settings', 'matched.from_date') }}
 left join {{ ref('fee_schedule_groups') }} as price_groups
-    on price_groups.service = 'default' and {{ in_force('price_groups', 'matched.from_date') }}
+    on price_groups.participation = 'unknown' and {{ in_force('price_groups', 'matched.from_date') }}
 left join {{ ref('fee_schedule') }} as prices
     on
         matched.hcpcs_code = prices.hcpcs_code

@@ -1,5 +1,7 @@
 -- Each practitioner's month with a person: what was billed beside what the record supports. Billed and supported dollars are
--- priced alike (national amounts on the month's last day), so the gap is a difference of units, not of prices.
+-- priced alike (amounts of the month's last day, local where the locality's indices were brought), so the gap is a difference of
+-- units, not of prices.
+{% set last_day = 'cast(' ~ dbt.last_day('codes.service_month', 'month') ~ ' as date)' %}
 with bundle_codes as (
     select distinct hcpcs_code
     from {{ ref('clinic_bundles') }}
@@ -72,12 +74,18 @@ billed as (
         {{ list_agg_distinct(
             "concat(codes.hcpcs_code, 'x', cast(cast(codes.units as integer) as " ~ dbt.type_string() ~ "))") }} as billed_codes,
         cast(sum(
-            codes.units * case when codes.setting = 'facility' then prices.facility_usd else prices.nonfacility_usd end
+            codes.units
+            * case
+                when codes.setting = 'facility' then {{ local_price('facility_usd') }}
+                else {{ local_price('nonfacility_usd') }}
+            end
         ) as decimal(12, 2)) as billed_usd,
+        min(coalesce(by_locality.price_region, 'national')) as price_region,
         cast(sum(codes.paid_usd) as decimal(12, 2)) as paid_usd
     from billed_codes as codes
     left join {{ ref('fct_month_prices') }} as prices
         on codes.service_month = prices.service_month and codes.hcpcs_code = prices.hcpcs_code
+    {{ local_price_joins('codes', last_day) | indent(4) }}
     left join bundle_codes on codes.hcpcs_code = bundle_codes.hcpcs_code
     group by codes.beneficiary_id, codes.service_month, codes.practitioner_npi
 ),
@@ -114,6 +122,7 @@ supported_codes as (
         readings.reading,
         readings.hcpcs_code,
         readings.units,
+        readings.price_region,
         readings.units
         * case
             when choices.setting = 'facility' then readings.unit_facility_usd else readings.unit_nonfacility_usd
@@ -134,9 +143,43 @@ supported as (
         practitioner_npi,
         min(reading) as reading,
         min(hcpcs_code) as first_hcpcs_code,
+        min(price_region) as price_region,
         {{ list_agg_distinct("concat(hcpcs_code, 'x', cast(units as " ~ dbt.type_string() ~ "))") }} as supported_codes,
         cast(sum(supported_usd) as decimal(12, 2)) as supported_usd
     from supported_codes
+    group by beneficiary_id, service_month, practitioner_npi
+),
+
+-- What the legal readings of the record earn, from the least to the most. An unbilled month has no place yet: it may be either.
+reading_dollars as (
+    select
+        readings.beneficiary_id,
+        readings.service_month,
+        readings.practitioner_npi,
+        readings.reading,
+        sum(readings.units * case
+            when billed.setting = 'nonfacility' then readings.unit_nonfacility_usd else readings.unit_facility_usd
+        end) as low_usd,
+        sum(readings.units * case
+            when billed.setting = 'facility' then readings.unit_facility_usd else readings.unit_nonfacility_usd
+        end) as high_usd
+    from {{ ref('fct_billable_readings') }} as readings
+    left join billed
+        on
+            readings.beneficiary_id = billed.beneficiary_id
+            and readings.service_month = billed.service_month
+            and readings.practitioner_npi = billed.practitioner_npi
+    group by readings.beneficiary_id, readings.service_month, readings.practitioner_npi, readings.reading
+),
+
+ranges as (
+    select
+        beneficiary_id,
+        service_month,
+        practitioner_npi,
+        cast(min(low_usd) as decimal(12, 2)) as supported_low_usd,
+        cast(max(high_usd) as decimal(12, 2)) as supported_high_usd
+    from reading_dollars
     group by beneficiary_id, service_month, practitioner_npi
 ),
 
@@ -173,6 +216,7 @@ either as (
         coalesce(records.total_seconds, 0) as total_seconds,
         billed.billed_codes,
         billed.bundle_hcpcs_code,
+        billed.price_region,
         coalesce(billed.billed_usd, 0) as billed_usd,
         coalesce(billed.paid_usd, 0) as paid_usd
     from billed
@@ -200,6 +244,9 @@ select
     supported.reading as supported_reading,
     supported.supported_codes,
     coalesce(supported.supported_usd, 0) as supported_usd,
+    coalesce(ranges.supported_low_usd, 0) as supported_low_usd,
+    coalesce(ranges.supported_high_usd, 0) as supported_high_usd,
+    coalesce(supported.price_region, either.price_region) as price_region,
     coalesce(compared.is_beyond, false) as is_beyond,
     coalesce(compared.is_below, false) as is_below
 from either
@@ -213,3 +260,8 @@ left join compared
         either.beneficiary_id = compared.beneficiary_id
         and either.service_month = compared.service_month
         and either.practitioner_npi = compared.practitioner_npi
+left join ranges
+    on
+        either.beneficiary_id = ranges.beneficiary_id
+        and either.service_month = ranges.service_month
+        and either.practitioner_npi = ranges.practitioner_npi

@@ -9,6 +9,8 @@ with cells as (
         cast(sum(billed_usd) as decimal(14, 2)) as billed_usd,
         cast(sum(paid_usd) as decimal(14, 2)) as paid_usd
     from {{ ref('capture_months') }}
+    -- the people of whom the payer said nothing are in no other count of the month
+    where has_coverage_row
     group by service_month, state
 ),
 
