@@ -188,7 +188,7 @@ def _capture(told: Row) -> Iterator[str]:
         f" gap {_usd(row['gap_usd'])}; paid {_usd(row['paid_usd'])}"
     )
     if row["potential_usd"] is not None:
-        yield f"  one month of service would be worth {_usd(row['potential_usd'])} (national amount, estimated)"
+        yield f"  one month of service would be worth {_usd(row['potential_usd'])} (fee schedule, estimated)"
     yield f"  {RUN_OUT[row['run_out_state']]}"
 
 

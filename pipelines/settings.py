@@ -29,6 +29,9 @@ class Settings:
     memory_limit: str = "6GB"
     threads: int = 2
     in_the_making: bool = False
+    # Published variant of "two or more chronic conditions" to screen by, and whether all variants are built side by side.
+    conditions: str = "ccm_default_ge2"
+    compare_conditions: bool = False
 
     @property
     def landing(self) -> Path:
@@ -118,6 +121,8 @@ class Settings:
             "CCM_TEMPORARY": str(self.temporary),
             "CCM_MEMORY_LIMIT": self.memory_limit,
             "CCM_THREADS": str(self.threads),
+            "CCM_CONDITIONS": self.conditions,
+            "CCM_COMPARE_CONDITIONS": str(self.compare_conditions).lower(),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
 
@@ -180,10 +185,14 @@ def timetable(settings: Settings) -> Timetable:
 
 
 def from_environment(out: Path | None = None) -> Settings:
-    """Settings for `out` (default `out/`), with CCM_OUT, CCM_MEMORY_LIMIT and CCM_THREADS as overrides."""
+    """Settings for `out` (default `out/`); CCM_OUT, CCM_MEMORY_LIMIT, CCM_THREADS, CCM_CONDITIONS and
+    CCM_COMPARE_CONDITIONS override the defaults.
+    """
     folder = out if out is not None else Path(os.environ.get("CCM_OUT", "out"))
     return Settings(
         out=folder.resolve(),
         memory_limit=os.environ.get("CCM_MEMORY_LIMIT", "6GB"),
         threads=int(os.environ.get("CCM_THREADS", str(os.cpu_count() or 2))),
+        conditions=os.environ.get("CCM_CONDITIONS", "ccm_default_ge2"),
+        compare_conditions=os.environ.get("CCM_COMPARE_CONDITIONS", "false") == "true",
     )

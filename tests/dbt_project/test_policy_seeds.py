@@ -15,7 +15,7 @@ from pipelines.settings import DBT_PROJECT
 SEEDS = DBT_PROJECT / "seeds" / "policy"
 LAST_DAY = "9999-12-31"
 # The code lists carry their version in the name of the definition; it is their citation and their date.
-WITHOUT_PERIODS = {"condition_codes"}
+WITHOUT_PERIODS = {"condition_codes", "chronic_indicator_codes"}
 
 Row = dict[str, str]
 
@@ -175,6 +175,7 @@ def test_every_condition_has_codes_and_every_code_a_condition() -> None:
     coded = {
         (row["definition"], row["condition"]) for row in rows("condition_codes") if row["role"] == "include"
     }
+    coded |= {(row["definition"], row["condition"]) for row in rows("chronic_indicator_codes")}
     assert defined == coded
     assert {(row["definition"], row["condition"]) for row in rows("condition_counting_sets")} <= defined
 

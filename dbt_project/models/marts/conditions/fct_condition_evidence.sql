@@ -36,7 +36,14 @@ codes as (
             as is_one_claim_evidence,
         position(concat('|', classes.claim_class, '|') in concat('|', definitions.two_claim_classes, '|')) > 0
             as is_two_claim_evidence
-    from {{ ref('condition_codes') }} as codes
+    from {% if uses_chronic_indicator() %}(
+        select definition, condition, role, icd_version, diagnosis_code
+        from {{ ref('condition_codes') }}
+        union all
+        select definition, condition, 'include' as role, icd_version, diagnosis_code
+        from {{ ref('chronic_indicator_codes') }}
+    ) as codes{% else %}{{ ref('condition_codes') }} as codes{% endif %}
+
     inner join {{ ref('condition_definitions') }} as definitions
         on
             codes.definition = definitions.definition

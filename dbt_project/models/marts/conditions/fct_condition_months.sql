@@ -1,13 +1,42 @@
 -- How many conditions of the counting set in force hold on the last day of the month before: known when the month begins.
 -- Counted as a running sum of interval starts and ends, so cost grows with intervals, not with intervals x months.
-with spine as (
+{% set variant = condition_variant() %}
+with sets_in_force as (
+    {% if variant == headline_variant() %}
+        select
+            effective_from,
+            effective_to,
+            definition,
+            counting_set
+        from {{ ref('condition_set_in_force') }}
+    {% else %}
+        select
+            sets.effective_from,
+            sets.effective_to,
+            sets.definition,
+            sets.counting_set
+        from {{ ref('condition_set_in_force') }} as sets
+        inner join {{ ref('condition_variants') }} as variants
+            on variants.variant = '{{ variant }}' and sets.effective_to < variants.effective_from
+        union all
+        select
+            effective_from,
+            effective_to,
+            definition,
+            counting_set
+        from {{ ref('condition_variants') }}
+        where variant = '{{ variant }}'
+    {% endif %}
+),
+
+spine as (
     select
         months.beneficiary_id,
         months.service_month,
         in_force.definition,
         in_force.counting_set
     from {{ ref('core_person_months') }} as months
-    left join {{ ref('condition_set_in_force') }} as in_force
+    left join sets_in_force as in_force
         on months.service_month between in_force.effective_from and in_force.effective_to
 ),
 
@@ -42,7 +71,7 @@ changes as (
 
 sets_used as (
     select distinct definition, counting_set
-    from {{ ref('condition_set_in_force') }}
+    from sets_in_force
 ),
 
 events as (
