@@ -133,9 +133,9 @@ coded as (
         on
             held.beneficiary_id = evidence.beneficiary_id
             and held.condition_key = evidence.condition_key
-            and evidence.evidence_date < held.service_month
-            and evidence.evidence_date
-            >= cast({{ dbt.dateadd('month', '-held.lookback_months', 'held.service_month') }} as date)
+            and held.service_month > evidence.evidence_date
+            and cast({{ dbt.dateadd('month', '-held.lookback_months', 'held.service_month') }} as date)
+            <= evidence.evidence_date
     group by held.beneficiary_id, held.service_month, held.variant, evidence.diagnosis_code
 ),
 
