@@ -152,5 +152,6 @@ def test_amounts_before_2019_never_claim_to_be_sure_where_they_are_recalled() ->
     early = [row for row in rows("fee_schedule") if row["effective_from"] < "2019-01-01"]
     assert {row["hcpcs_code"] for row in early} == {"99490", "99487", "99489", "G0506", "G0511", "G0512"}
     for row in early:
-        if "ecalled" in row["citation"]:
+        assert row["confidence"] in {"medium", "recalled"}, row
+        if row["citation"].startswith("Recalled") or "cents recalled" in row["citation"]:
             assert row["confidence"] == "recalled", row
