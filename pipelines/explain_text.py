@@ -168,6 +168,14 @@ def _bills(told: Row) -> Iterator[str]:
             f"{outcome}; fee schedule {_usd(row['fee_schedule_usd'])} ({row['setting']}){valid};"
             f" {_by(told, row)}; line {row['claim_line_id']}",
         )
+        if row["expected_allowed_usd"] is not None:
+            place = row["pricing_locality"] or row["price_basis"]
+            doubts = f" (estimated: {', '.join(map(_words, row['estimated_because']))})"
+            yield from _wrapped(
+                "      expected ",
+                f"{_usd(row['expected_allowed_usd'])} by the price of {place}: Medicare {_usd(row['expected_medicare_usd'])},"
+                f" patient {_usd(row['expected_cost_share_usd'])}{doubts if row['estimated_because'] else ''}",
+            )
     for row in told["superseded_lines"]:
         yield from _wrapped(
             f"  {row['from_date']}  {row['hcpcs_code']} x {row['units']:g}  ",
@@ -188,7 +196,14 @@ def _capture(told: Row) -> Iterator[str]:
         f" gap {_usd(row['gap_usd'])}; paid {_usd(row['paid_usd'])}"
     )
     if row["potential_usd"] is not None:
-        yield f"  one month of service would be worth {_usd(row['potential_usd'])} (fee schedule, estimated)"
+        yield (
+            f"  one month of service would be worth {_usd(row['potential_usd'])} (estimated;"
+            f" {_usd(row['potential_low_usd'])} in a facility, up to {_usd(row['potential_high_usd'])} with every block)"
+        )
+    if row["supported_low_usd"] != row["supported_high_usd"]:
+        low, high = _usd(row["supported_low_usd"]), _usd(row["supported_high_usd"])
+        yield f"  by its legal readings and the place, the record is worth {low} to {high}"
+    yield f"  dollars are {'national' if row['price_region'] == 'national' else 'those of locality ' + row['price_region']}"
     yield f"  {RUN_OUT[row['run_out_state']]}"
 
 

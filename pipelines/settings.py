@@ -5,6 +5,7 @@ Every path hangs off one output folder so that a run can be moved, compared or d
 
 from __future__ import annotations
 
+import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,15 +185,32 @@ def timetable(settings: Settings) -> Timetable:
     )
 
 
-def from_environment(out: Path | None = None) -> Settings:
+class UnknownVariant(ValueError):
+    """Nobody published the variant of chronic conditions that was asked for; str() is one clear line."""
+
+
+def condition_variants() -> list[str]:
+    """Published variants of "two or more chronic conditions", the headline first."""
+    with (POLICY_SEEDS / "condition_variants.csv").open(encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["is_headline"] != "true")
+    return list(dict.fromkeys(row["variant"] for row in rows))
+
+
+def from_environment(
+    out: Path | None = None, conditions: str | None = None, compare_conditions: bool = False
+) -> Settings:
     """Settings for `out` (default `out/`); CCM_OUT, CCM_MEMORY_LIMIT, CCM_THREADS, CCM_CONDITIONS and
-    CCM_COMPARE_CONDITIONS override the defaults.
+    CCM_COMPARE_CONDITIONS stand for what is not given. Raises UnknownVariant.
     """
     folder = out if out is not None else Path(os.environ.get("CCM_OUT", "out"))
+    known = condition_variants()
+    chosen = conditions or os.environ.get("CCM_CONDITIONS", known[0])
+    if chosen not in known:
+        raise UnknownVariant(f"no variant of chronic conditions {chosen!r}; there are {', '.join(known)}")
     return Settings(
         out=folder.resolve(),
         memory_limit=os.environ.get("CCM_MEMORY_LIMIT", "6GB"),
         threads=int(os.environ.get("CCM_THREADS", str(os.cpu_count() or 2))),
-        conditions=os.environ.get("CCM_CONDITIONS", "ccm_default_ge2"),
-        compare_conditions=os.environ.get("CCM_COMPARE_CONDITIONS", "false") == "true",
+        conditions=chosen,
+        compare_conditions=compare_conditions or os.environ.get("CCM_COMPARE_CONDITIONS", "false") == "true",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from pipelines import chronic_indicator
-from pipelines.settings import POLICY_SEEDS
+from pipelines.settings import POLICY_SEEDS, Settings
 from tests.dbt_project.compiled_models import Bench, compile_models
 from tests.dbt_project.test_policy_seeds import rows
 
@@ -93,6 +94,7 @@ def test_the_headline_variant_is_the_set_in_force() -> None:
     last = max(rows("condition_set_in_force"), key=lambda row: row["effective_from"])
     for column in ("definition", "counting_set", "effective_from", "effective_to"):
         assert headline[column] == last[column]
+    assert Settings(out=Path("out")).conditions == headline["variant"]
 
 
 @pytest.fixture(scope="module")

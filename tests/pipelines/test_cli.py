@@ -152,3 +152,12 @@ def test_doctor_names_a_damaged_warehouse(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "warehouse.duckdb").write_bytes(b"not a database" * 1000)
     assert main(["doctor", "--out", str(tmp_path)]) == 1
     assert "WRONG" in capsys.readouterr().out
+
+
+def test_a_variant_of_conditions_that_nobody_published_is_answered_with_the_known_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--conditions", "three_or_more", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "'three_or_more'; there are ccm_default_ge2, ccw30_ge2, ccir_ge2" in said
+    assert list(tmp_path.iterdir()) == []
