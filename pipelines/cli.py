@@ -10,8 +10,12 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.extracts.detect import FORMATS as READERS
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 FORMATS = ("auto", *READERS)
 TARGETS = ("duckdb",)
@@ -132,7 +136,18 @@ def make_parser() -> argparse.ArgumentParser:
     worklist = command("worklist", do_worklist, "people who qualify and nobody serves, a practice at a time")
     worklist.add_argument("--practice", metavar="ID", help="one practice (default: all)")
     worklist.add_argument("--top", type=positive, help="the first so many of each practice")
-    worklist.add_argument("--format", choices=("csv",), default="csv")
+    worklist.add_argument(
+        "--format",
+        choices=("xlsx", "csv"),
+        default="csv",
+        help="csv is printed, xlsx is saved (default: csv)",
+    )
+    worklist.add_argument(
+        "--to", type=Path, metavar="FILE", help="where to save it (xlsx: default worklist.xlsx in worklists/)"
+    )
+    worklist.add_argument(
+        "--read", type=Path, metavar="FILE", help="read status and notes back from a workbook that returned"
+    )
     out(worklist)
 
     notebooks = command(
@@ -343,14 +358,26 @@ def do_review(chosen: argparse.Namespace) -> int:
 
 
 def do_worklist(chosen: argparse.Namespace) -> int:
-    from pipelines.publish.worklist import UnknownPractice, print_csv
+    from pipelines.publish.worklist import UnknownPractice, file_name, print_csv, save_workbook
     from pipelines.settings import from_environment
 
     settings = from_environment(chosen.out)
+    if chosen.read:
+        return read_worklist(settings, chosen.read)
     if not (settings.tables / "worklist.parquet").exists():
         raise Usage(f"{settings.tables} holds no worklist: run `ccm run` first")
     try:
-        print_csv(settings, sys.stdout, practice=chosen.practice, top=chosen.top)
+        if chosen.format == "xlsx":
+            name = file_name(chosen.practice, "xlsx") if chosen.practice else "worklist.xlsx"
+            path = chosen.to or settings.worklists / name
+            settings.worklists.mkdir(exist_ok=True, mode=0o700)
+            rows = save_workbook(settings, path, practice=chosen.practice, top=chosen.top)
+            print(f"{rows:,} people in {path}")
+        elif chosen.to:
+            with chosen.to.open("w", encoding="utf-8", newline="") as stream:
+                print_csv(settings, stream, practice=chosen.practice, top=chosen.top)
+        else:
+            print_csv(settings, sys.stdout, practice=chosen.practice, top=chosen.top)
     except UnknownPractice as problem:
         raise Usage(str(problem)) from None
     return 0
@@ -373,6 +400,18 @@ def do_notebooks(chosen: argparse.Namespace) -> int:
         return 1
     for page in pages:
         print(page)
+    return 0
+
+
+def read_worklist(settings: Settings, path: Path) -> int:
+    from pipelines.publish import notes
+
+    if not path.is_file():
+        raise Usage(f"{path} is not a file")
+    made = notes.read_back(settings, path)
+    if made.unread:
+        raise Usage(f"{path} is not a worklist that a run wrote")
+    print(f"{made.added:,} new statuses and notes; the next run heeds them")
     return 0
 
 

@@ -68,7 +68,7 @@ def build(context: RunContext) -> dg.Definitions:
             of_volumes = checks.run_volumes(settings)
         context.outcomes.extend([*outcomes, *of_volumes])
         batch = context.batch
-        metadata = {"batch_id": batch.batch_id, "already_landed": batch.already_landed} if batch else {}
+        metadata = landed_metadata(batch) if batch else {}
         yield dg.MaterializeResult(asset_key=checks.LANDING, metadata=metadata)
         yield from checks.results(outcomes, checks.LANDING)
         yield checks.summarised(of_volumes, checks.LANDING, checks.VOLUMES)
@@ -154,7 +154,9 @@ def build(context: RunContext) -> dg.Definitions:
 
         with context.progress.step("tables"):
             counts = export(settings)
-        return dg.MaterializeResult(metadata=dict(counts))
+        return dg.MaterializeResult(
+            metadata={"folder": dg.MetadataValue.path(settings.out / "tables"), **counts}
+        )
 
     @dg.asset(
         key=["publish", "reports"],
@@ -170,7 +172,7 @@ def build(context: RunContext) -> dg.Definitions:
         files = [path for path in page.parent.rglob("*") if path.is_file()]
         return dg.MaterializeResult(
             metadata={
-                "first_page": dg.MetadataValue.path(page),
+                "first_page": dg.MetadataValue.path(settings.out / "reports" / page.name),
                 "pages": sum(path.suffix == ".html" for path in files),
                 "bytes": sum(path.stat().st_size for path in files),
             }
@@ -180,14 +182,16 @@ def build(context: RunContext) -> dg.Definitions:
         key=["publish", "worklists"],
         group_name="publish",
         deps=[tables],
-        description="One worklist a practice. Person-level.",
+        description="One worklist a practice as workbook and CSV; what practices wrote into the last ones is kept. Person-level.",
     )
     def worklists() -> dg.MaterializeResult:
         from pipelines.publish.worklist import write
 
         with context.progress.step("worklists"):
             written = write(settings)
-        return dg.MaterializeResult(metadata={"practices": written})
+        return dg.MaterializeResult(
+            metadata={"practices": written, "folder": dg.MetadataValue.path(settings.standing_worklists)}
+        )
 
     @dg.asset(
         key=["publish", "publication"],
@@ -226,6 +230,22 @@ def build(context: RunContext) -> dg.Definitions:
         resources={"dbt": warehouse.resource()},
         executor=dg.in_process_executor,
     )
+
+
+def landed_metadata(batch: Any) -> dict[str, Any]:
+    """Counts of a batch by table as a table, and where it lies; no value of a row."""
+    records = [dg.TableRecord({"table": name, **counts}) for name, counts in batch.counts.items()]
+    return {
+        "batch_id": batch.batch_id,
+        "already_landed": batch.already_landed,
+        "format": batch.format,
+        "received": batch.received_date.isoformat(),
+        "rows_in": batch.rows_in,
+        "rows_landed": batch.rows_landed,
+        "rows_quarantined": batch.rows_quarantined,
+        "folder": dg.MetadataValue.path(batch.folder),
+        **({"tables": dg.MetadataValue.table(records)} if records else {}),
+    }
 
 
 def land_delivery(context: RunContext, extracts: Path) -> Any:

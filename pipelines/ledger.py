@@ -17,6 +17,7 @@ from pipelines.settings import Settings
 
 REVIEWS = "finding_reviews"
 SIGHTINGS = "finding_sightings"
+NOTES = "worklist_notes"
 TABLES = {
     REVIEWS: """
         review_number integer, finding_id varchar, review_state varchar, note varchar, reviewed_by varchar,
@@ -29,6 +30,9 @@ TABLES = {
         cost_share_usd decimal(14, 2), citation varchar, evidence_facts varchar, claims_facts varchar,
         record_facts varchar, coverage_facts varchar, history_facts varchar, closed_reason varchar,
         closed_observed varchar""",
+    NOTES: """
+        note_number integer, practice_id varchar, beneficiary_id varchar, status varchar, note varchar, keeps_off boolean,
+        read_at timestamp""",
 }
 EMPTY = "000000.parquet"
 

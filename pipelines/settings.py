@@ -73,6 +73,11 @@ class Settings:
         return self._shown / "worklists"
 
     @property
+    def standing_worklists(self) -> Path:
+        """The worklists that people have before them, also while a run makes the next ones."""
+        return self.out / "worklists"
+
+    @property
     def ledger(self) -> Path:
         """What must survive a rebuild of the warehouse: first-seen dates and review states of findings."""
         return self.out / "ledger"

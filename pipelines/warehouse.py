@@ -17,6 +17,7 @@ import packaging.version
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from pipelines import ledger
+from pipelines.publish import notes
 from pipelines.settings import DBT_PROJECT, Settings
 
 # Sources of the dbt project that landing writes.
@@ -95,6 +96,22 @@ class LandedSources(DagsterDbtTranslator):
             return self.landing
         return super().get_asset_key(dbt_resource_props)
 
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The layer: policy seeds, staging, core, marts, flags or reports."""
+        layer = str(dbt_resource_props["fqn"][1])
+        return "policy" if dbt_resource_props["resource_type"] == "seed" else layer
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """What its YAML says; the SQL is one click away in the code and would drown it."""
+        return " ".join((dbt_resource_props.get("description") or "").split())
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Where the code is, and of a rule what it rests on; never a row."""
+        meta = dbt_resource_props.get("config", {}).get("meta", {})
+        told = {name: meta[name] for name in ("rule_id", "severity", "certainty", "citation") if name in meta}
+        path = DBT_PROJECT / dbt_resource_props["original_file_path"]
+        return {**super().get_metadata(dbt_resource_props), **told, "code": dg.MetadataValue.path(path)}
+
 
 def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefinition:
     """Every seed and model as an asset, every data test as a check, built in one dbt process after landing.
@@ -111,6 +128,12 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
     def warehouse(context: dg.AssetExecutionContext, dbt: InstalledDbt) -> Iterator[Any]:
         os.environ.update(settings.dbt_environment())
         ledger.prepare(settings)
+        # what practices wrote into the last run's worklists decides who is on the next ones
+        unread = notes.read_back(settings).unread
+        if unread:
+            context.log.warning(
+                f"{len(unread)} worklists could not be read back; copies are under ledger/worklists_not_read"
+            )
         with run.progress.step("warehouse"):
             command = [*BUILD, "--vars", json.dumps(run.window().as_vars())]
             # dbt's own lines go to a file: a run prints one line a step.

@@ -24,6 +24,7 @@ from pipelines.publish.pages import (
     impact,
     overview,
     quality,
+    restatement,
 )
 from pipelines.publish.people import audit, findings, person, practices, proposals, worklist
 from pipelines.publish.sources import Sources
@@ -77,6 +78,7 @@ PAGES = (
     ),
     Page("disparities.html", "Reach by group", "Disparities", disparities.view, ("disparity_measures",)),
     Page("impact.html", "Effect of care management", "Impact", impact.view),
+    Page("restatement.html", "What was restated", "Restatement", restatement.view, restatement.TABLES),
     Page(
         "quality.html",
         "Data quality",
@@ -115,6 +117,9 @@ def build(settings: Settings, window: Any, outcomes: Sequence[Any]) -> Path:
             if page.is_personal:
                 path.chmod(0o600)
             for table in page.downloads:
+                # parts of the reports can be left out of a run
+                if not sources.has(f"reports.{table}"):
+                    continue
                 rows = harmless(sources.frame(f"from reports.{table} order by all"))
                 rows.write_csv(fresh / "data" / f"{table}.csv")
     shutil.rmtree(settings.reports, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Worklists as CSV: one a practice and one of all, safe to open in a spreadsheet. Person-level."""
+"""Worklists as files: a workbook and a CSV a practice, and all of them in one CSV; safe to open in a spreadsheet. Person-level."""
 
 from __future__ import annotations
 
@@ -7,40 +7,90 @@ import shutil
 from pathlib import Path
 from typing import IO
 
+import duckdb
 import polars as pl
 
+from pipelines.publish import notes, workbook
 from pipelines.publish.spreadsheets import harmless
+from pipelines.publish.worklist_changes import COLUMNS as CHANGE_COLUMNS
+from pipelines.publish.worklist_changes import changes
 from pipelines.settings import Settings
+
+CHANGES = "changes.csv"
 
 
 class UnknownPractice(Exception):
     """No worklist names this practice."""
 
 
+def listed(settings: Settings) -> pl.DataFrame:
+    """The published worklist with the last status and note of each row; ordered by practice and rank."""
+    return with_notes(
+        settings, pl.read_parquet(settings.tables / "worklist.parquet").sort("practice_id", "rank")
+    )
+
+
+def with_notes(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows, in their order, with `status` and `note` as the ledger has them last."""
+    known = notes.latest(settings)
+    noted = pl.DataFrame(
+        [(*key, one.status or None, one.note or None) for key, one in known.items()],
+        schema=dict.fromkeys(("practice_id", "beneficiary_id", "status", "note"), pl.String),
+        orient="row",
+    )
+    return rows.join(noted, on=["practice_id", "beneficiary_id"], how="left", maintain_order="left")
+
+
 def frame(settings: Settings) -> pl.DataFrame:
-    """The published worklist with lists as text, every text cell made harmless; ordered by practice and rank."""
-    table = pl.read_parquet(settings.tables / "worklist.parquet").sort("practice_id", "rank")
-    return harmless(table)
+    """The worklist with lists as text, every text cell made harmless."""
+    return harmless(listed(settings))
+
+
+def changed(settings: Settings) -> pl.DataFrame:
+    """Who came, started, lapsed or left since the month before; empty without a warehouse."""
+    if not settings.warehouse.exists():
+        return pl.DataFrame(schema=dict.fromkeys(CHANGE_COLUMNS, pl.String))
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        return changes(con)
 
 
 def write(settings: Settings) -> int:
-    """Write `worklists/all.csv` and one file a practice, readable by their owner only; returns the number of practices.
+    """Write a workbook and a CSV a practice, `all.csv` and `changes.csv`, readable by their owner only; returns the number of practices.
 
-    The folder is made anew, so that no list of an earlier run stays behind.
+    What practices wrote into the workbooks that stand there is read first. The folder is then made anew, so that no list of an
+    earlier run stays behind.
     """
-    table = frame(settings)
+    notes.read_back(settings)
+    rows, table, moved = listed(settings), frame(settings), changed(settings)
+    newest = max((one.number for one in notes.latest(settings).values()), default=0)
     shutil.rmtree(settings.worklists, ignore_errors=True)
     settings.worklists.mkdir(parents=True, mode=0o700)
     save(table, settings.worklists / "all.csv")
-    practices = table.partition_by("practice_id", as_dict=True)
-    for (practice,), rows in practices.items():
-        save(rows, settings.worklists / file_name(str(practice)))
-    return len(practices)
+    save(harmless(moved), settings.worklists / CHANGES)
+    movements = moved.partition_by("practice_id", as_dict=True)
+    nobody = moved.clear()
+    lists = rows.partition_by("practice_id", as_dict=True)
+    # A practice can have nobody left to ask and still want to know who started.
+    for (practice,) in {**lists, **movements}:
+        mine = lists.get((practice,), rows.clear())
+        save(
+            table.filter(pl.col("practice_id") == harmless_text(practice)),
+            settings.worklists / file_name(practice, "csv"),
+        )
+        workbook.write(
+            settings.worklists / file_name(practice, "xlsx"), mine, movements.get((practice,), nobody), newest
+        )
+    notes.mark_written(settings.worklists)
+    return len(lists)
 
 
-def file_name(practice: str) -> str:
+def harmless_text(value: str) -> str:
+    return harmless(pl.DataFrame({"text": [value]}))["text"][0]
+
+
+def file_name(practice: str, ending: str) -> str:
     """A name of plain characters, since the identifier comes from data; two practices never share one."""
-    return f"practice_{re.sub(r'[^0-9A-Za-z]', lambda match: f'_{ord(match[0]):x}_', practice)}.csv"
+    return f"practice_{re.sub(r'[^0-9A-Za-z]', lambda match: f'_{ord(match[0]):x}_', practice)}.{ending}"
 
 
 def save(table: pl.DataFrame, path: Path) -> None:
@@ -48,13 +98,25 @@ def save(table: pl.DataFrame, path: Path) -> None:
     table.write_csv(path)
 
 
-def print_csv(settings: Settings, stream: IO[str], *, practice: str | None, top: int | None) -> None:
-    """Write the chosen rows as CSV to `stream`; raises UnknownPractice when no row names `practice`."""
-    table = frame(settings)
+def chosen(rows: pl.DataFrame, practice: str | None, top: int | None) -> pl.DataFrame:
+    """The rows of one practice, and of each practice the first so many; raises UnknownPractice when no row names `practice`."""
     if practice is not None:
-        table = table.filter(pl.col("practice_id") == practice)
-        if table.is_empty():
+        rows = rows.filter(pl.col("practice_id") == practice)
+        if rows.is_empty():
             raise UnknownPractice(f"no worklist for practice {practice}")
-    if top is not None:
-        table = table.filter(pl.col("rank") <= top)
-    stream.write(table.write_csv())
+    return rows if top is None else rows.filter(pl.col("rank") <= top)
+
+
+def print_csv(settings: Settings, stream: IO[str], *, practice: str | None, top: int | None) -> None:
+    """Write the chosen rows as CSV to `stream`; raises UnknownPractice."""
+    stream.write(harmless(chosen(listed(settings), practice, top)).write_csv())
+
+
+def save_workbook(settings: Settings, path: Path, *, practice: str | None, top: int | None) -> int:
+    """Write the chosen rows as one workbook at `path`; returns their number. Raises UnknownPractice."""
+    rows = chosen(listed(settings), practice, top)
+    moved = changed(settings)
+    if practice is not None:
+        moved = moved.filter(pl.col("practice_id") == practice)
+    workbook.write(path, rows, moved, max((one.number for one in notes.latest(settings).values()), default=0))
+    return rows.height

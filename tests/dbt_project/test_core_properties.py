@@ -25,6 +25,7 @@ _PEOPLE_TABLES = [
     "consents",
     "care_plans",
     "problems",
+    "do_not_contact",
 ]
 _claims_contract = yaml.safe_load((CONTRACTS / "claims.yml").read_text(encoding="utf-8"))
 COLUMNS = {

@@ -13,7 +13,7 @@ from pipelines.settings import DBT_PROJECT, POLICY_SEEDS, REPOSITORY
 
 LAYERS = ("staging", "core", "marts", "flags", "reports")
 # What outlives a rebuild is no extract: the ledger of findings is read where findings are made.
-SOURCE_LAYER = {"landing": "staging", "quarantine": "staging", "ledger": "flags"}
+SOURCE_LAYER = {"landing": "staging", "quarantine": "staging", "ledger": "flags", "practice_notes": "reports"}
 PREFIXES = {"staging": ("stg_",), "core": ("core_",)}
 CLOCKS = re.compile(
     r"\b(current_date|current_timestamp|localtimestamp|getdate|sysdate|run_started_at|now\s*\(|today\s*\()",

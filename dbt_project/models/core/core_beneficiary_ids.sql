@@ -71,6 +71,8 @@ delivered as (
     union
     select beneficiary_id as delivered_id from {{ ref('stg_landing__problems') }}
     union
+    select beneficiary_id as delivered_id from {{ ref('stg_landing__do_not_contact') }}
+    union
     select delivered_id from ends
     union
     select beneficiary_id as delivered_id from ends

@@ -117,11 +117,13 @@ candidates as (
     left join stays on capture.beneficiary_id = stays.beneficiary_id
     left join emergencies on capture.beneficiary_id = emergencies.beneficiary_id
     left join conditions on capture.beneficiary_id = conditions.beneficiary_id
+    left join {{ ref('int_not_to_contact') }} as not_to_contact on capture.beneficiary_id = not_to_contact.beneficiary_id
     where
         capture.state = 'eligible_not_served'
         and capture.practice_id is not null
         and beneficiaries.death_date is null
         and served_lately.beneficiary_id is null
+        and not_to_contact.beneficiary_id is null
 )
 
 select

@@ -13,7 +13,7 @@ ALIKE = 0.1
 def event_study(rows: list[dict[str, Any]], unit: str) -> str:
     """Estimate by month before and after the start, with 95 % intervals; the months before should lie on zero."""
     values = [
-        {name: row[name] for name in ("relative", "estimate", "lower", "upper")}
+        {name: row[name] for name in ("when", "estimate", "lower", "upper")}
         for row in rows
         if row["estimate"] is not None
     ]
@@ -23,7 +23,7 @@ def event_study(rows: list[dict[str, Any]], unit: str) -> str:
     dots = {
         "data": data(values),
         "encoding": {
-            "x": amount("relative", "Months since the start of care management", axis={"tickMinStep": 1})
+            "x": amount("when", "Periods since the start of care management", axis={"tickMinStep": 1})
         },
         "layer": intervals("y", low, "upper", "estimate"),
     }

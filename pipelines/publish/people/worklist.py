@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.publish import worklist_changes
 from pipelines.publish.grid import Column, Filter, Grid
 from pipelines.publish.sources import Sources
+from pipelines.publish.worklist import with_notes
 
 PERSON = Column("beneficiary_id", "Person", link="person.html#beneficiary_id={}")
 
 
 def view(sources: Sources) -> dict[str, Any]:
-    rows = sources.frame("select * from reports.worklist order by practice_id, rank")
+    rows = with_notes(
+        sources.settings, sources.frame("select * from reports.worklist order by practice_id, rank")
+    )
     columns = [
         Column("rank", "Rank", "number"),
         PERSON,
@@ -49,7 +53,7 @@ def view(sources: Sources) -> dict[str, Any]:
             "worklist", "People to ask, by practice and rank", columns, filters, rows, empty="Nobody matches."
         ),
     ]
-    if sources.has("reports.worklist_changes"):
+    if sources.has("reports_internal.int_not_to_contact"):
         grids.append(changes(sources))
     return {"grids": grids, "practices": rows["practice_id"].n_unique()}
 
@@ -62,7 +66,7 @@ def changes(sources: Sources) -> Grid:
             Column(
                 "change",
                 "Change",
-                words={"new": "New", "started": "Started", "lapsed": "Lapsed", "gone": "Gone"},
+                words=worklist_changes.NAMES,
             ),
             PERSON,
             Column("reason", "Why"),
@@ -75,6 +79,6 @@ def changes(sources: Sources) -> Grid:
             Filter("practice_id", "Practice"),
             Filter("beneficiary_id", "Person", "contains"),
         ],
-        sources.frame("select * from reports.worklist_changes order by practice_id, change, beneficiary_id"),
+        worklist_changes.changes(sources.con),
         empty="Nobody matches.",
     )

@@ -15,7 +15,7 @@ from pipelines.settings import Settings
 from pipelines.window import RunWindow
 
 HOSTILE = "<script>alert('1')</script>&\"x\".csv"
-JANUARY, DECEMBER = date(2025, 1, 1), date(2025, 12, 1)
+JANUARY, NOVEMBER, DECEMBER = date(2025, 1, 1), date(2025, 11, 1), date(2025, 12, 1)
 WINDOW = RunWindow(as_of=date(2026, 3, 31), through=DECEMBER)
 
 
@@ -232,8 +232,23 @@ def practice_of(person: str) -> str:
     return PRACTICES[PEOPLE.index(person) % 2]
 
 
+def state_of(person: str, month: date) -> str:
+    """Most people keep their state; four of those whom nobody serves lapse into it, come, start, or leave by death."""
+    number = PEOPLE.index(person)
+    moves = {
+        (4, NOVEMBER): "billed_as_supported",
+        (8, NOVEMBER): "not_eligible",
+        (12, DECEMBER): "billed_as_supported",
+        (16, DECEMBER): "not_eligible",
+    }
+    if number % 4 == 3:
+        return "not_eligible"
+    return moves.get((number, month), "billable_not_billed" if number % 8 == 1 else "eligible_not_served")
+
+
 def eligibility(person: str, month: date) -> dict[str, Any]:
-    is_eligible = PEOPLE.index(person) % 4 != 3
+    is_eligible = state_of(person, month) != "not_eligible"
+    failed = {8: "fee_for_service", 16: "alive"}.get(PEOPLE.index(person), "two_conditions")
     return {
         "beneficiary_id": person,
         "service_month": month,
@@ -242,19 +257,14 @@ def eligibility(person: str, month: date) -> dict[str, Any]:
         "condition_count": 4 if is_eligible else 1,
         "conditions_required": 2,
         "observed_months": 12,
-        "failed_criteria": [] if is_eligible else ["two_conditions"],
+        "failed_criteria": [] if is_eligible else [failed],
         "cannot_assess": ["consent", "care_plan"],
         "last_visit_date": date(2025, 10, 2),
     }
 
 
 def capture_month(person: str, month: date) -> dict[str, Any]:
-    number = PEOPLE.index(person)
-    state = (
-        "not_eligible"
-        if number % 4 == 3
-        else ("billable_not_billed" if number % 8 == 1 else "eligible_not_served")
-    )
+    state = state_of(person, month)
     gap = Decimal("60.49") if state == "billable_not_billed" else Decimal("0.00")
     return {
         "beneficiary_id": person,
@@ -335,6 +345,11 @@ PERSONAL: dict[str, list[dict[str, Any]]] = {
         finding(number, "F15" if number % 2 else "F01", person)
         for number, person in enumerate(PEOPLE[:12], start=1)
     ],
+    "core.core_beneficiaries": [
+        {"beneficiary_id": person, "death_date": date(2025, 11, 20) if PEOPLE.index(person) == 16 else None}
+        for person in PEOPLE
+    ],
+    "reports_internal.int_not_to_contact": [{"beneficiary_id": "somebody else"}],
     "core.core_claim_lines": [
         {
             "claim_line_id": f"C{number}-1",

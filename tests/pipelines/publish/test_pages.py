@@ -236,7 +236,8 @@ def test_a_hidden_number_is_never_shown_as_zero(pages: dict[str, Page]) -> None:
 def test_every_download_equals_its_table_with_hidden_cells_empty(
     settings: Settings, texts: dict[str, str]
 ) -> None:
-    offered = {table for page in PUBLISHABLE for table in page.downloads}
+    # parts of the reports can be left out of a run
+    offered = {table for page in PUBLISHABLE for table in page.downloads if f"reports.{table}" in TABLES}
     assert {path.stem for path in (settings.reports / "data").iterdir()} == offered
     for name in offered:
         with (settings.reports / "data" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
