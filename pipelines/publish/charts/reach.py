@@ -73,6 +73,8 @@ def over_years(rows: list[dict[str, Any]], title: str) -> str:
     if len({value["year"] for value in values}) < 2:
         return ""
     groups = list(dict.fromkeys(value["group"] for value in values))
+    # a year that is hidden for all groups keeps its place
+    years = list(range(min(value["year"] for value in values), max(value["year"] for value in values) + 1))
     beside = {"field": "group", "type": "nominal", "sort": groups}
     legend = {"orient": "top", "columns": 3}
 
@@ -95,6 +97,7 @@ def over_years(rows: list[dict[str, Any]], title: str) -> str:
                     "type": "ordinal",
                     "title": "Calendar year",
                     "axis": {"labelAngle": 0},
+                    "scale": {"domain": years},
                 },
                 "xOffset": beside,
                 "color": by_group(COLOURS),
@@ -109,7 +112,7 @@ def over_years(rows: list[dict[str, Any]], title: str) -> str:
                 },
                 {
                     "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
-                    "encoding": {"y": amount("rate", None), "shape": by_group(SHAPES)},
+                    "encoding": {"y": {"field": "rate", "type": "quantitative"}, "shape": by_group(SHAPES)},
                 },
             ],
         }
@@ -126,7 +129,7 @@ def funnel(rows: list[dict[str, Any]]) -> str:
     if not values:
         return ""
     groups = list(dict.fromkeys(value["group"] for value in values))
-    low = amount("lower", "Share of the step before", axis={"format": ".0%", "tickCount": 4}, scale=FREE)
+    low = amount("lower", "Share of the step before", axis={"format": ".1~%", "tickCount": 4}, scale=FREE)
     return svg(
         {
             "data": data(values),
@@ -153,7 +156,7 @@ def places(rows: list[dict[str, Any]], title: str) -> str:
     ]
     if not values:
         return ""
-    low = amount("lower", title, axis={"format": ".0%", "tickCount": 3})
+    low = amount("lower", title, axis={"format": ".1~%", "tickCount": 3})
     dashed = {"type": "line", "color": INK, "strokeDash": [3, 2], "strokeWidth": 1}
     return svg(
         {

@@ -28,7 +28,7 @@ SHAPES = [
     "triangle-left",
     "triangle-right",
 ]
-PERCENT = {"format": ".0%"}
+PERCENT = {"format": ".1~%"}
 CONFIG = {
     "font": "Arial, Helvetica, sans-serif",
     "view": {"stroke": None},
@@ -42,12 +42,14 @@ CONFIG = {
     "legend": {"labelColor": INK, "titleColor": INK, "labelLimit": 0, "columnPadding": 24},
     "header": {"labelColor": INK, "titleColor": INK, "labelFontSize": 11},
 }
+# A reader's font can be wider than the one that text was measured with.
+ROOM = {"left": 24, "right": 16, "top": 4, "bottom": 4}
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
 def svg(spec: Spec) -> Markup:
     """The chart as an SVG element; the figure around it is what a screen reader names."""
-    drawn = str(vl_convert.vegalite_to_svg({"$schema": SCHEMA, "config": CONFIG, **spec}))
+    drawn = str(vl_convert.vegalite_to_svg({"$schema": SCHEMA, "config": CONFIG, "padding": ROOM, **spec}))
     return Markup(drawn.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))  # noqa: S704 - our own SVG
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import urllib.error
@@ -55,7 +56,8 @@ def opened(browser: Any, reports: Path) -> Iterator[Callable[..., Any]]:
         page.on(
             "request", lambda asked: asked.url.startswith("file:") or said.append(f"request: {asked.url}")
         )
-        page.goto((folder / path).as_uri())
+        file, mark, place = path.partition("#")
+        page.goto((folder / file).as_uri() + mark + place)
         ready(page)
         return page
 
@@ -140,9 +142,7 @@ def test_a_long_table_is_sorted_and_paged_by_keyboard(opened: Callable[..., Any]
 def test_hostile_text_is_shown_and_never_run(opened: Callable[..., Any]) -> None:
     page = opened(f"{site.PERSONAL}/worklist.html")
     page.get_by_label("Person", exact=True).first.fill(HOSTILE)
-    page.wait_for_function(
-        "document.querySelector('[data-grid=worklist] [role=status]').textContent.startsWith('1 of')"
-    )
+    page.locator('[data-grid="worklist"] [role=status]', has_text=re.compile("^1 of")).wait_for()
     assert column(page, "worklist", "beneficiary_id") == [HOSTILE]
     page.locator('[data-grid="worklist"] td[data-column="beneficiary_id"] a').click()
     ready(page)
