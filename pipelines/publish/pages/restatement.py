@@ -13,7 +13,7 @@ TABLES = ("rpt_restatement", "rpt_restatement_by_month", "rpt_restatement_by_rea
 def view(sources: Sources) -> dict[str, Any]:
     if not sources.has(*(f"reports.{name}" for name in TABLES)):
         return {"summary": None, "reasons": [], "months": [], "figures": []}
-    (summary,) = sources.rows("select * from reports.rpt_restatement") or [None]
+    summary = sources.rows("select * from reports.rpt_restatement")
     figures = sources.rows(
         "select * from reports.rpt_restated_capture where not is_suppressed and people_before <> people_after"
         " or not is_suppressed and gap_usd_before <> gap_usd_after order by service_month desc, state_order"
@@ -21,7 +21,7 @@ def view(sources: Sources) -> dict[str, Any]:
     for row in figures:
         row["label"] = STATES.get(row["state"], (row["state"],))[0]
     return {
-        "summary": summary,
+        "summary": summary[0] if summary else None,
         "reasons": sources.rows(
             "select * from reports.rpt_restatement_by_reason order by main_reason, effect"
         ),
