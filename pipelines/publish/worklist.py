@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -47,11 +48,14 @@ def frame(settings: Settings) -> pl.DataFrame:
 
 
 def changed(settings: Settings) -> pl.DataFrame:
-    """Who came, started, lapsed or left since the month before; empty without a warehouse."""
-    if not settings.warehouse.exists():
-        return pl.DataFrame(schema=dict.fromkeys(CHANGE_COLUMNS, pl.String))
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        return changes(con)
+    """Who came, started, lapsed or left since the month before; empty without a warehouse of this version."""
+    if settings.warehouse.exists():
+        with (
+            contextlib.suppress(duckdb.CatalogException),
+            duckdb.connect(str(settings.warehouse), read_only=True) as con,
+        ):
+            return changes(con)
+    return pl.DataFrame(schema=dict.fromkeys(CHANGE_COLUMNS, pl.String))
 
 
 def write(settings: Settings) -> int:

@@ -69,12 +69,12 @@ _CHANGES = f"""
             when changed.change = 'started' then 'Billed'
             when changed.change = 'new' and changed.state_before is null then 'Not enrolled the month before'
             when changed.change = 'new' and changed.state_before = 'eligible_not_served' then 'Sees this practice most now'
-            when changed.change = 'new' and changed.failed_before is not null then 'No longer: ' || coalesce(was.says, changed.failed_before)
+            when changed.change = 'new' and changed.state_before = 'not_eligible' then 'No longer: ' || coalesce(was.says, changed.failed_before)
             when changed.change = 'new' then 'Enough months of claims are seen now'
             when people.death_date is not null then 'Died'
             when changed.is_kept_off then 'Not to be contacted, or served elsewhere by the practice''s note'
             when changed.state is null then 'No longer enrolled'
-            when changed.failed is not null then coalesce(is_now.says, changed.failed)
+            when changed.state = 'not_eligible' then coalesce(is_now.says, changed.failed)
             when changed.practice_now is null then 'No practice sees the person most any more'
             else 'Eligibility cannot be assessed any more'
         end as reason,
