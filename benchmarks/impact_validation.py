@@ -46,7 +46,9 @@ def designs_of(seed: int) -> list[dict[str, Any]]:
         truth = float(np.average(effect[ours], weights=share[ours]))
         # People of the pools that hold not-yet users may be exposed later: what CCM does to them is part of the estimate.
         others = ~here.treated & (share > 0)
-        spill = float(np.average(effect[others], weights=share[others])) if name != "A" and others.any() else 0.0
+        spill = (
+            float(np.average(effect[others], weights=share[others])) if name != "A" and others.any() else 0.0
+        )
         rows.append(_row(f"design {name}", seed, found, null, truth, spill))
     rows += practices_of(world.practices, seed)
     return rows
@@ -130,7 +132,9 @@ def staggered_of(rep: int) -> list[dict[str, Any]]:
     panel, truth = staggered_panel(rep)
     fits = {
         "two-way fixed effects": lambda: staggered.two_way_fixed_effects(panel, cluster="practice"),
-        "Callaway-Sant'Anna, never treated": lambda: staggered.callaway_santanna(panel, cluster="practice")[0],
+        "Callaway-Sant'Anna, never treated": lambda: staggered.callaway_santanna(panel, cluster="practice")[
+            0
+        ],
         "Callaway-Sant'Anna, not yet treated": lambda: staggered.callaway_santanna(
             panel, control_group="not_yet_treated", cluster="practice"
         )[0],
@@ -167,7 +171,9 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "mean_users": round(float(np.mean([row["users"] for row in mine])), 1),
                 "mean_truth": round(float(np.mean([row["truth"] for row in mine])), 2),
                 "bias": round(float(error.mean()), 2),
-                "bias_mc_se": round(float(error.std(ddof=1) / np.sqrt(len(mine))), 2) if len(mine) > 1 else None,
+                "bias_mc_se": round(float(error.std(ddof=1) / np.sqrt(len(mine))), 2)
+                if len(mine) > 1
+                else None,
                 "null_bias": None if np.isnan(null).any() else round(float(null.mean()), 2),
                 "empirical_sd": round(float(error.std(ddof=1)), 2) if len(mine) > 1 else None,
                 "mean_std_error": round(float(np.mean([row["std_error"] for row in mine])), 2),
@@ -189,7 +195,9 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
         "| " + " | ".join(name.replace("_", " ") for name in head) + " |",
         "|" + "---|" * len(head),
     ]
-    lines += ["| " + " | ".join("" if row[name] is None else str(row[name]) for name in head) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join("" if row[name] is None else str(row[name]) for name in head) + " |" for row in rows
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -206,7 +214,10 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     done = {(row["what"].startswith("staggered"), row["seed"]) for row in stored()}
-    for is_staggered, count, make_rows in ((True, chosen.reps, staggered_of), (False, chosen.seeds, designs_of)):
+    for is_staggered, count, make_rows in (
+        (True, chosen.reps, staggered_of),
+        (False, chosen.seeds, designs_of),
+    ):
         for seed in range(1, count + 1):
             if (is_staggered, seed) not in done:
                 LINES.parent.mkdir(exist_ok=True)

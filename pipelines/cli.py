@@ -169,6 +169,10 @@ def make_parser() -> argparse.ArgumentParser:
     pages.add_argument("--port", type=int, default=8600)
     out(pages)
 
+    study = command("study", do_study, "an evaluation of CCM from a protocol file, and its report")
+    study.add_argument("protocol", type=Path, metavar="FILE.yml", help="protocol (docs/impact.md)")
+    out(study)
+
     out(command("dagster", do_dagster, "the Dagster UI over the main job"))
     out(command("doctor", do_doctor, "what is wrong with this set-up"))
     return parser
@@ -412,6 +416,28 @@ def read_worklist(settings: Settings, path: Path) -> int:
     if made.unread:
         raise Usage(f"{path} is not a worklist that a run wrote")
     print(f"{made.added:,} new statuses and notes; the next run heeds them")
+    return 0
+
+
+def do_study(chosen: argparse.Namespace) -> int:
+    from pipelines.built import NoWarehouse
+    from pipelines.impact.cohort import NothingToStudy
+    from pipelines.impact.protocol import ProtocolError
+    from pipelines.impact.release import Leak
+    from pipelines.impact.report import headline
+    from pipelines.impact.study import load, run
+    from pipelines.settings import from_environment
+
+    try:
+        protocol, text = load(chosen.protocol)
+        made = run(from_environment(chosen.out), protocol, text)
+    except (ProtocolError, NoWarehouse, NothingToStudy) as problem:
+        raise Usage(str(problem)) from None
+    except Leak as problem:
+        print(f"ccm: {problem}", file=sys.stderr)
+        return 1
+    print(headline(made))
+    print(f"report  {made.folder}/report.html\ntables  {made.folder}/tables")
     return 0
 
 

@@ -44,10 +44,19 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def point(value: float, like: Estimate, lower: float = np.nan, upper: float = np.nan, error: float = np.nan) -> Estimate:
+def point(
+    value: float, like: Estimate, lower: float = np.nan, upper: float = np.nan, error: float = np.nan
+) -> Estimate:
     """A number that is no effect, such as an E-value, with the counts of the estimate that it comes from."""
     return replace(
-        like, estimate=value, std_error=error, lower=lower, upper=upper, p_value=np.nan, influence=None, practices=None
+        like,
+        estimate=value,
+        std_error=error,
+        lower=lower,
+        upper=upper,
+        p_value=np.nan,
+        influence=None,
+        practices=None,
     )
 
 
@@ -108,7 +117,11 @@ def _headline(
     deviation = float(np.sqrt(np.average((after[usable] - mean) ** 2, weights=share[usable])))
     if outcome in COUNTS:
         ratio = effects.rate_ratio(people, outcome, weights, window)
-        found.append(Row(protocol.design, outcome, "rate_ratio", point(ratio.ratio, headline, ratio.lower, ratio.upper)))
+        found.append(
+            Row(
+                protocol.design, outcome, "rate_ratio", point(ratio.ratio, headline, ratio.lower, ratio.upper)
+            )
+        )
         low, high, middle = ratio.lower, ratio.upper, ratio.ratio
     else:
         low, high, middle = (
@@ -117,7 +130,13 @@ def _headline(
         )
     limit = sensitivity.e_value_of_limit(low, high)
     found.append(
-        Row(protocol.design, outcome, "e_value", point(sensitivity.e_value(middle), headline), extra={"of_limit": limit})
+        Row(
+            protocol.design,
+            outcome,
+            "e_value",
+            point(sensitivity.e_value(middle), headline),
+            extra={"of_limit": limit},
+        )
     )
     detectable = headline.minimal_detectable()
     tenth = abs(float(np.average(people.baseline(outcome)[people.treated]))) / 10
@@ -127,7 +146,10 @@ def _headline(
             outcome,
             "minimal_detectable",
             point(detectable, headline),
-            extra={"power": 0.8, "users_for_a_tenth_of_baseline": round(headline.needed_users(tenth), 0) if tenth else None},
+            extra={
+                "power": 0.8,
+                "users_for_a_tenth_of_baseline": round(headline.needed_users(tenth), 0) if tenth else None,
+            },
         )
     )
     return found
@@ -147,7 +169,12 @@ def _variants(people: People, protocol: Protocol, own: Design, weights: Floats) 
         rows.append(Row(protocol.design, outcome, "att_winsorised", found, extra={"at": protocol.winsor}))
     whole = replace(people, followed=np.where(people.followed > 0, people.months_after, 0))
     rows.append(
-        Row(protocol.design, outcome, "att_all_months", designs.estimate(whole, outcome, own, weights, wild=False))
+        Row(
+            protocol.design,
+            outcome,
+            "att_all_months",
+            designs.estimate(whole, outcome, own, weights, wild=False),
+        )
     )
     for window in ("12_to_7", "3_to_1"):
         if window != own.baseline:
@@ -182,12 +209,16 @@ def _subgroups(people: People, protocol: Protocol, own: Design) -> list[Row]:
                     )
                 )  # fmt: skip
     differences = [row for row in rows if row.term == "triple_difference"]
-    for row, q in zip(differences, benjamini_hochberg([row.found.p_value for row in differences]), strict=True):
+    for row, q in zip(
+        differences, benjamini_hochberg([row.found.p_value for row in differences]), strict=True
+    ):
         row.q_value = float(q)
     return rows
 
 
-def _by_quarter(protocol: Protocol, study: event_study.EventStudy, bounds: list[event_study.Bound]) -> list[Row]:
+def _by_quarter(
+    protocol: Protocol, study: event_study.EventStudy, bounds: list[event_study.Bound]
+) -> list[Row]:
     like = Estimate(
         np.nan, np.nan, np.nan, np.nan, np.nan, study.n_treated, study.n_comparison, study.clusters, "cluster"
     )
@@ -195,19 +226,37 @@ def _by_quarter(protocol: Protocol, study: event_study.EventStudy, bounds: list[
     rows = []
     for quarter, value, error in zip(study.quarters, study.effects, study.errors, strict=True):
         lower, upper, p = effects.interval(float(value), float(error), study.clusters)
-        found = replace(like, estimate=float(value), std_error=float(error), lower=lower, upper=upper, p_value=p)
-        extra = {"quarter": int(quarter), "band_lower": value - critical * error, "band_upper": value + critical * error}
+        found = replace(
+            like, estimate=float(value), std_error=float(error), lower=lower, upper=upper, p_value=p
+        )
+        extra = {
+            "quarter": int(quarter),
+            "band_lower": value - critical * error,
+            "band_upper": value + critical * error,
+        }
         rows.append(Row(protocol.design, protocol.primary, f"quarter_{quarter:+d}", found, extra=extra))
     statistic, p = study.pre_trend()
     rows.append(
-        Row(protocol.design, protocol.primary, "pre_trend", replace(like, estimate=statistic, p_value=p, inference="F test"))
+        Row(
+            protocol.design,
+            protocol.primary,
+            "pre_trend",
+            replace(like, estimate=statistic, p_value=p, inference="F test"),
+        )
     )
     mean, error = study.average()
     for bound in bounds:
         found = replace(
-            like, estimate=mean, std_error=error, lower=bound.lower, upper=bound.upper, inference="relative magnitudes"
+            like,
+            estimate=mean,
+            std_error=error,
+            lower=bound.lower,
+            upper=bound.upper,
+            inference="relative magnitudes",
         )
-        rows.append(Row(protocol.design, protocol.primary, f"honest_{bound.m:g}", found, extra={"m": bound.m}))
+        rows.append(
+            Row(protocol.design, protocol.primary, f"honest_{bound.m:g}", found, extra={"m": bound.m})
+        )
     return rows
 
 
@@ -218,28 +267,64 @@ def practice_level(panel: Any, protocol: Protocol, people: tuple[int, int]) -> l
     if panel.empty or not (panel["first"] > 0).any() or not (panel["first"] == 0).any():
         return []
     panel = panel.assign(unit=panel["unit"].astype("category").cat.codes)
-    counted = {"n_treated": people[0], "n_comparison": people[1]}
+
+    def counted(one: Estimate) -> Estimate:
+        """People in place of practices as the numbers behind an estimate."""
+        return replace(one, n_treated=people[0], n_comparison=people[1])
+
     found, by_time = staggered.callaway_santanna(panel, weights="weight", cluster="unit")
-    rows = [Row("practice_itt", protocol.primary, "att", replace(found, **counted), extra={"estimator": "Callaway-Sant'Anna"})]
+    rows = [
+        Row(
+            "practice_itt",
+            protocol.primary,
+            "att",
+            counted(found),
+            extra={"estimator": "Callaway-Sant'Anna"},
+        )
+    ]
     further: list[tuple[str, str, Callable[..., Estimate]]] = [
         ("att_imputation", "imputation", staggered.imputation),
         ("att_sun_abraham", "Sun-Abraham", staggered.sun_abraham),
     ]
     for term, estimator, fit in further:
         one = fit(panel, weights="weight", cluster="unit")
-        rows.append(Row("practice_itt", protocol.primary, term, replace(one, **counted), extra={"estimator": estimator}))
+        rows.append(
+            Row(
+                "practice_itt",
+                protocol.primary,
+                term,
+                counted(one),
+                extra={"estimator": estimator},
+            )
+        )
     twfe = staggered.two_way_fixed_effects(panel, weights="weight")
     rows.append(
         Row(
-            "practice_itt", protocol.primary, "att_two_way_fixed_effects", replace(twfe, **counted),
+            "practice_itt", protocol.primary, "att_two_way_fixed_effects", counted(twfe),
             extra={"estimator": "two-way fixed effects", "standing": "fails"},
         )
     )  # fmt: skip
-    for one in by_time:
+    for at in by_time:
         value = Estimate(
-            one.estimate, one.std_error, one.lower, one.upper, np.nan, people[0], people[1], found.clusters, found.inference
+            at.estimate,
+            at.std_error,
+            at.lower,
+            at.upper,
+            np.nan,
+            people[0],
+            people[1],
+            found.clusters,
+            found.inference,
         )
-        rows.append(Row("practice_itt", protocol.primary, f"event_{one.period:+d}", value, extra={"quarter": one.period}))
+        rows.append(
+            Row(
+                "practice_itt",
+                protocol.primary,
+                f"event_{at.period:+d}",
+                value,
+                extra={"quarter": at.period},
+            )
+        )
     return rows
 
 
@@ -273,7 +358,9 @@ def balance_rows(people: People, design: Design, weights: Floats, limit: int) ->
         few = False
         for arm in (chosen.treated, ~chosen.treated):
             some = int((values[arm] != 0).sum())
-            few |= 1 <= some <= limit or (set(np.unique(values)) <= {0.0, 1.0} and 1 <= int(arm.sum()) - some <= limit)
+            few |= 1 <= some <= limit or (
+                set(np.unique(values)) <= {0.0, 1.0} and 1 <= int(arm.sum()) - some <= limit
+            )
         rows.append(
             BalanceRow(
                 name, kind, level,

@@ -13,7 +13,9 @@ import numpy as np
 
 from pipelines.impact.people import Bools, Floats, Ints, People, Texts
 
-MOST_DIFFERENT = 0.10  # absolute standardised difference from which a covariate counts as out of balance (Austin 2009)
+MOST_DIFFERENT = (
+    0.10  # absolute standardised difference from which a covariate counts as out of balance (Austin 2009)
+)
 VARIANCE_RATIOS = (0.5, 2.0)
 
 
@@ -149,7 +151,7 @@ def nearest(people: People, stratum: Ints, wanted: Mapping[str, Floats], matches
     from sklearn.neighbors import NearestNeighbors
 
     usable = supported(people.treated, stratum)
-    raw = np.column_stack([column for column in wanted.values()])
+    raw = np.column_stack(list(wanted.values()))
     raw = (raw - raw[usable].mean(axis=0)) / np.maximum(raw[usable].std(axis=0), 1e-12)
     covariance = np.cov(raw[usable], rowvar=False) + 1e-6 * np.eye(raw.shape[1])
     turned = raw @ np.linalg.cholesky(np.linalg.inv(covariance))
@@ -158,7 +160,11 @@ def nearest(people: People, stratum: Ints, wanted: Mapping[str, Floats], matches
         inside = stratum == one
         ours, theirs = np.flatnonzero(inside & people.treated), np.flatnonzero(inside & ~people.treated)
         count = min(matches, len(theirs))
-        found = NearestNeighbors(n_neighbors=count).fit(turned[theirs]).kneighbors(turned[ours], return_distance=False)
+        found = (
+            NearestNeighbors(n_neighbors=count)
+            .fit(turned[theirs])
+            .kneighbors(turned[ours], return_distance=False)
+        )
         np.add.at(values, theirs[found.ravel()], 1.0 / count)
     return Weights(values, True, np.nan)
 

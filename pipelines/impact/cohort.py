@@ -63,7 +63,9 @@ def build(con: duckdb.DuckDBPyConnection, protocol: Protocol) -> Cohort:
     """The cohort of a protocol. `con` is read-only; temporary tables of the connection are made."""
     through = _last_complete_month(con)
     # Only at an eligible month can anybody enter, so the rest of the view is not kept.
-    con.execute("create or replace temp table eligible_months as select * from marts.fct_study_months where is_eligible")
+    con.execute(
+        "create or replace temp table eligible_months as select * from marts.fct_study_months where is_eligible"
+    )
     _users(con, protocol, through)
     _drawn(con, protocol, through)
     flow = [*_flow(con, "users", "candidates"), *_flow(con, "comparison", "drawn")]
@@ -103,7 +105,9 @@ def _conditions(protocol: Protocol) -> list[tuple[str, str]]:
     return found
 
 
-def _entries(con: duckdb.DuckDBPyConnection, table: str, source: str, practice: str, through: dt.date) -> None:
+def _entries(
+    con: duckdb.DuckDBPyConnection, table: str, source: str, practice: str, through: dt.date
+) -> None:
     """Temporary `table`: the `source` rows (beneficiary_id, index_month, ...) with all that conditions ask about."""
     con.execute(f"""
         create or replace temp table {table} as
@@ -133,7 +137,11 @@ def _users(con: duckdb.DuckDBPyConnection, protocol: Protocol, through: dt.date)
         "coalesce(billing_practice, months.practice_id)",
         through,
     )
-    _rank(con, "candidates", [("first month of CCM within the study's period", "is_in_period"), *_conditions(protocol)])
+    _rank(
+        con,
+        "candidates",
+        [("first month of CCM within the study's period", "is_in_period"), *_conditions(protocol)],
+    )
 
 
 def _drawn(con: duckdb.DuckDBPyConnection, protocol: Protocol, through: dt.date) -> None:
@@ -176,7 +184,10 @@ def _rank(con: duckdb.DuckDBPyConnection, table: str, conditions: list[tuple[str
         select *, case {cases} else {len(conditions)} end as passed from {table}
     """)
     con.execute(f"create or replace temp table {table}_steps (number integer, says varchar)")
-    con.executemany(f"insert into {table}_steps values (?, ?)", [(at + 1, says) for at, (says, _) in enumerate(conditions)])
+    con.executemany(
+        f"insert into {table}_steps values (?, ?)",
+        [(at + 1, says) for at, (says, _) in enumerate(conditions)],
+    )
 
 
 def _flow(con: duckdb.DuckDBPyConnection, arm: str, table: str) -> list[Step]:
@@ -221,7 +232,9 @@ def _members(con: duckdb.DuckDBPyConnection, protocol: Protocol) -> None:
     """)
 
 
-def _collect(con: duckdb.DuckDBPyConnection, protocol: Protocol, flow: list[Step], through: dt.date) -> Cohort:
+def _collect(
+    con: duckdb.DuckDBPyConnection, protocol: Protocol, flow: list[Step], through: dt.date
+) -> Cohort:
     members = con.execute("select * from members order by row_number").pl()
     size, ahead = members.height, protocol.follow_up_months
     measured = [name for name in OUTCOMES if name != "total_less_ccm_usd"]

@@ -115,7 +115,13 @@ def demographic_shares(people: People) -> dict[str, Floats]:
 
 
 def estimate(
-    people: People, outcome: str, design: Design, weights: Floats, *, wild: bool | None = None, adjust: bool = False
+    people: People,
+    outcome: str,
+    design: Design,
+    weights: Floats,
+    *,
+    wild: bool | None = None,
+    adjust: bool = False,
 ) -> Estimate:
     """The design's effect on an outcome, a month; `weights` are the design's."""
     if design.baseline is None:

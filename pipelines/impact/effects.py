@@ -79,7 +79,13 @@ def small_sample(clusters: int, people: int) -> float:
 
 
 def weighted_difference(
-    values: Floats, treated: Bools, weights: Floats, practice: Texts, *, wild: bool | None = None, seed: int = 1
+    values: Floats,
+    treated: Bools,
+    weights: Floats,
+    practice: Texts,
+    *,
+    wild: bool | None = None,
+    seed: int = 1,
 ) -> Estimate:
     """Effect of treatment on a value (n,); people with nan or without weight are left out.
 
@@ -95,7 +101,17 @@ def weighted_difference(
     error = float(np.sqrt((parts**2).sum() * small_sample(count, len(values))))
     lower, upper, p = interval(estimate, error, count)
     found = Estimate(
-        estimate, error, lower, upper, p, int(treated.sum()), int((~treated).sum()), count, "cluster", parts, names
+        estimate,
+        error,
+        lower,
+        upper,
+        p,
+        int(treated.sum()),
+        int((~treated).sum()),
+        count,
+        "cluster",
+        parts,
+        names,
     )
     few = min(len(np.unique(cluster[treated])), len(np.unique(cluster[~treated]))) < FEW_CLUSTERS
     if wild is False or (wild is None and not few) or not error > 0:
@@ -105,7 +121,13 @@ def weighted_difference(
 
 
 def wild_bootstrap(
-    values: Floats, treated: Bools, weights: Floats, cluster: Ints, found: Estimate, seed: int, draws: int = DRAWS
+    values: Floats,
+    treated: Bools,
+    weights: Floats,
+    cluster: Ints,
+    found: Estimate,
+    seed: int,
+    draws: int = DRAWS,
 ) -> tuple[float, float, float]:
     """p of no effect, and the interval of effects that the test does not reject at 5 %.
 
@@ -183,7 +205,10 @@ def rate_ratio(people: People, outcome: str, weights: Floats, window: str = "12_
     treated, cluster = people.treated[usable], numbered(people.practice[usable])
     pieces = np.zeros(int(cluster.max(initial=-1)) + 1)
     logs = 0.0
-    for values, share, sign in ((after, exposure(people, weights), 1.0), (before, exposure(people, weights), -1.0)):
+    for values, share, sign in (
+        (after, exposure(people, weights), 1.0),
+        (before, exposure(people, weights), -1.0),
+    ):
         for arm, direction in ((treated, 1.0), (~treated, -1.0)):
             w, y = share[usable][arm], values[usable][arm]
             mean = float(w @ y / w.sum()) if w.sum() > 0 else 0.0

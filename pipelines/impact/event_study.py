@@ -38,7 +38,9 @@ class EventStudy:
         k = int(leads.sum())
         if not k or self.clusters <= k:
             return np.nan, np.nan
-        wald = float(self.effects[leads] @ np.linalg.pinv(self.covariance[np.ix_(leads, leads)]) @ self.effects[leads])
+        wald = float(
+            self.effects[leads] @ np.linalg.pinv(self.covariance[np.ix_(leads, leads)]) @ self.effects[leads]
+        )
         return wald / k, float(stats.f.sf(wald / k, k, self.clusters - 1))
 
     def band(self, draws: int = 20_000, seed: int = 1) -> float:

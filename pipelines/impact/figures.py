@@ -26,7 +26,9 @@ def love_plot(balance: pl.DataFrame) -> Any | None:
     ).drop_nulls()
     if not long.height:
         return None
-    limits = alt.Chart(alt.Data(values=[{"x": -0.1}, {"x": 0.1}])).mark_rule(color=show.GREY, strokeDash=[4, 3])
+    limits = alt.Chart(alt.Data(values=[{"x": -0.1}, {"x": 0.1}])).mark_rule(
+        color=show.GREY, strokeDash=[4, 3]
+    )
     points = (
         alt.Chart(show.records(long))
         .mark_point(filled=True, size=36)
@@ -37,7 +39,9 @@ def love_plot(balance: pl.DataFrame) -> Any | None:
             shape=alt.Shape("when:N", title=None),
         )
     )
-    return show.figure(limits.encode(x="x:Q") + points, "Balance before the index month", height=14 * rows.height + 20)
+    return show.figure(
+        limits.encode(x="x:Q") + points, "Balance before the index month", height=14 * rows.height + 20
+    )
 
 
 def event_time(estimates: pl.DataFrame, prefix: str, title: str) -> Any | None:
@@ -56,9 +60,13 @@ def event_time(estimates: pl.DataFrame, prefix: str, title: str) -> Any | None:
         )
     if not values:
         return None
-    base = alt.Chart(alt.Data(values=values)).encode(x=alt.X("quarter:Q", title="Quarter", axis=alt.Axis(tickMinStep=1)))
+    base = alt.Chart(alt.Data(values=values)).encode(
+        x=alt.X("quarter:Q", title="Quarter", axis=alt.Axis(tickMinStep=1))
+    )
     zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color=show.GREY).encode(y="y:Q")
-    band = base.mark_rule(color=show.GREY, strokeWidth=1).encode(y=alt.Y("band_lower:Q", title="Effect a month"), y2="band_upper:Q")
+    band = base.mark_rule(color=show.GREY, strokeWidth=1).encode(
+        y=alt.Y("band_lower:Q", title="Effect a month"), y2="band_upper:Q"
+    )
     bars = base.mark_rule(color=show.BLUE, strokeWidth=3).encode(y="lower:Q", y2="upper:Q")
     points = base.mark_point(color=show.BLUE, filled=True, size=50).encode(y="estimate:Q")
     return show.figure(zero + band + bars + points, title, height=240)
@@ -66,13 +74,17 @@ def event_time(estimates: pl.DataFrame, prefix: str, title: str) -> Any | None:
 
 def forest(estimates: pl.DataFrame, label: pl.Expr, title: str) -> Any | None:
     """One estimate and interval a row."""
-    rows = estimates.filter(~pl.col("is_suppressed") & pl.col("lower").is_finite() & pl.col("upper").is_finite())
+    rows = estimates.filter(
+        ~pl.col("is_suppressed") & pl.col("lower").is_finite() & pl.col("upper").is_finite()
+    )
     rows = rows.select(label.alias("label"), "estimate", "lower", "upper")
     if not rows.height:
         return None
     base = alt.Chart(show.records(rows)).encode(y=alt.Y("label:N", title=None, sort=None))
     zero = alt.Chart(alt.Data(values=[{"x": 0}])).mark_rule(color=show.GREY).encode(x="x:Q")
-    bars = base.mark_rule(color=show.BLUE, strokeWidth=2).encode(x=alt.X("lower:Q", title="Effect a month"), x2="upper:Q")
+    bars = base.mark_rule(color=show.BLUE, strokeWidth=2).encode(
+        x=alt.X("lower:Q", title="Effect a month"), x2="upper:Q"
+    )
     points = base.mark_point(color=show.BLUE, filled=True, size=50).encode(x="estimate:Q")
     return show.figure(zero + bars + points, title, height=22 * rows.height + 20)
 
@@ -93,12 +105,18 @@ def of_study(tables: dict[str, pl.DataFrame], design: str, outcome: str) -> dict
     subgroups = own.filter((pl.col("term") == "att") & (pl.col("group_kind") != "everybody"))
     made = {
         "balance": love_plot(tables["balance"]),
-        "event_study": event_time(own, "quarter_", "Effect by quarter around the index month, against the quarter before it"),
+        "event_study": event_time(
+            own, "quarter_", "Effect by quarter around the index month, against the quarter before it"
+        ),
         "practices_event_time": event_time(
-            estimates.filter(pl.col("design") == "practice_itt"), "event_", "Practices: effect by quarter since adoption"
+            estimates.filter(pl.col("design") == "practice_itt"),
+            "event_",
+            "Practices: effect by quarter since adoption",
         ),
         "designs": forest(
-            everybody.filter(pl.col("term") == "att"), pl.col("design"), "The same question by several designs"
+            everybody.filter(pl.col("term") == "att"),
+            pl.col("design"),
+            "The same question by several designs",
         ),
         "sensitivity": forest(variants, pl.col("term"), "The primary design with one choice changed"),
         "subgroups": forest(

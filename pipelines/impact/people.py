@@ -83,7 +83,7 @@ def covariates(people: People, design: str = "full") -> dict[str, Floats]:
     """
     demographics = {
         "condition_count": people.conditions.astype(float),
-        **{name: values for name, values in people.facts.items()},
+        **people.facts,
     }
     if design == "early":
         windows = ["12_to_7"]

@@ -130,7 +130,9 @@ def parse(raw: object, file: str) -> Protocol:
             raise ProtocolError(f"{file}: {key}: missing; expected {_expected(TOP[key])}")
     made = Protocol(**found)
     if made.first_index_month and made.last_index_month and made.first_index_month > made.last_index_month:
-        raise ProtocolError(f"{file}: population.last_index_month: expected a month not before first_index_month")
+        raise ProtocolError(
+            f"{file}: population.last_index_month: expected a month not before first_index_month"
+        )
     return made
 
 
@@ -153,8 +155,9 @@ def _month(value: object) -> dt.date | None:
 
 def _whole(low: int, high: int) -> Any:
     def check(value: object) -> int | None:
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if is_whole and low <= value <= high else None  # type: ignore[operator]
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        return value if low <= value <= high else None
 
     return check
 

@@ -71,7 +71,10 @@ class Counts:
         told = audit(release, shown).given_away
         if len(told):
             raise Leak(f"{len(told)} counts of the study could be told from those shown; nothing was written")
-        return {name: bool(shown[at]) or (self.values[name] == 0 and name not in self.unshown) for name, at in place.items()}
+        return {
+            name: bool(shown[at]) or (self.values[name] == 0 and name not in self.unshown)
+            for name, at in place.items()
+        }
 
 
 def masked(count: int, whole: int, limit: int) -> int:

@@ -93,7 +93,9 @@ def warnings(made: Study) -> list[str]:
     bias = made.tables["validation"].filter(pl.col("what") == f"design {made.protocol.design}").to_dicts()
     if row is not None and made.protocol.primary.endswith("_usd"):
         if not bias or bias[0]["null_bias"] is None:
-            found.append("The bias of this design where there is no effect was not measured in this installation.")
+            found.append(
+                "The bias of this design where there is no effect was not measured in this installation."
+            )
         elif abs(bias[0]["null_bias"]) > row["std_error"]:
             found.append(
                 f"Where there was no effect, this design found {bias[0]['null_bias']:+,.0f} USD on average: more than one standard error here."
@@ -107,13 +109,21 @@ def warnings(made: Study) -> list[str]:
             )
     p = made.facts["pre_trend"]["p_value"]
     if p is not None and p < 0.05:
-        found.append(f"Users and comparison people moved apart before the index month (joint test of the quarters before it, p = {p:.3f}).")
+        found.append(
+            f"Users and comparison people moved apart before the index month (joint test of the quarters before it, p = {p:.3f})."
+        )
     balance = made.tables["balance"].filter(~pl.col("is_suppressed") & (pl.col("smd").abs() > 0.1))
     if balance.height:
-        found.append(f"{balance.height} covariates still differ by more than 0.1 standard deviations after weighting.")
-    controls = made.tables["impact_estimates"].filter((pl.col("term") == "negative_control") & (pl.col("p_value") < 0.05))
+        found.append(
+            f"{balance.height} covariates still differ by more than 0.1 standard deviations after weighting."
+        )
+    controls = made.tables["impact_estimates"].filter(
+        (pl.col("term") == "negative_control") & (pl.col("p_value") < 0.05)
+    )
     if controls.height:
-        found.append(f"Negative controls that should show nothing differ: {', '.join(words(one) for one in controls['outcome'])}.")
+        found.append(
+            f"Negative controls that should show nothing differ: {', '.join(words(one) for one in controls['outcome'])}."
+        )
     return found
 
 
@@ -126,8 +136,12 @@ def tables_of(made: Study) -> dict[str, show.Table]:
         "estimate": "Estimate", "std_error": "Standard error", "lower": "Lower", "upper": "Upper", "p_value": "p",
         "n_treated": "Users", "n_comparison": "Comparison",
     }  # fmt: skip
-    main = own.filter(pl.col("term").is_in(["att", "att_adjusted", "rate_ratio", "e_value", "minimal_detectable"]))
-    designs = everybody.filter((pl.col("term") == "att") & (pl.col("outcome") == made.protocol.primary)).with_columns(
+    main = own.filter(
+        pl.col("term").is_in(["att", "att_adjusted", "rate_ratio", "e_value", "minimal_detectable"])
+    )
+    designs = everybody.filter(
+        (pl.col("term") == "att") & (pl.col("outcome") == made.protocol.primary)
+    ).with_columns(
         says=pl.col("diagnostics").map_elements(_says, return_dtype=pl.String),
         standing=pl.col("diagnostics").map_elements(_standing, return_dtype=pl.String),
     )
@@ -213,7 +227,8 @@ def answers(made: Study) -> dict[str, str]:
         "16": "Tables Main outcomes and Designs (C2 is the crude difference in differences where it was asked for).",
         "17": "Sections Subgroups, Sensitivity and Practices.",
         "18": headline(made),
-        "19": " ".join(warnings(made)) or "No warning was raised; confounding by what claims do not show remains possible.",
+        "19": " ".join(warnings(made))
+        or "No warning was raised; confounding by what claims do not show remains possible.",
         "19.1": "Claims record what was billed: severity, consent and motives are not in them, and CCM itself raises coding.",
         "20-21": "To be written by the analyst; the results speak of people like the users at practices like theirs.",
         "22": "To be filled in by the analyst.",

@@ -37,7 +37,11 @@ class ByEventTime:
 
 
 def callaway_santanna(
-    panel: pd.DataFrame, *, control_group: str = "never_treated", weights: str | None = None, cluster: str | None = None
+    panel: pd.DataFrame,
+    *,
+    control_group: str = "never_treated",
+    weights: str | None = None,
+    cluster: str | None = None,
 ) -> tuple[Estimate, list[ByEventTime]]:
     """Effect over all adopters and periods after adoption, and by event time, without covariates.
 
@@ -53,9 +57,7 @@ def callaway_santanna(
     return _estimate(fitted, panel), by_event_time(study)
 
 
-def imputation(
-    panel: pd.DataFrame, *, weights: str | None = None, cluster: str | None = None
-) -> Estimate:
+def imputation(panel: pd.DataFrame, *, weights: str | None = None, cluster: str | None = None) -> Estimate:
     """Borusyak, Jaravel and Spiess: the untreated outcome imputed from unit and period effects of untreated observations."""
     from diff_diff import ImputationDiD
 

@@ -118,7 +118,9 @@ def read(settings: Settings, chosen: Protocol) -> Study:
     if record.exists():
         facts = json.loads(record.read_text(encoding="utf-8"))
         if facts["protocol_hash"] == protocol_hash(chosen) and facts["warehouse"] == _warehouse(settings):
-            tables = {path.stem: pl.read_parquet(path) for path in sorted((folder / "tables").glob("*.parquet"))}
+            tables = {
+                path.stem: pl.read_parquet(path) for path in sorted((folder / "tables").glob("*.parquet"))
+            }
             return Study(chosen, tables, facts, folder)
     return run(settings, chosen)
 
@@ -160,19 +162,18 @@ def _published(
     """Flow, estimates and balance with small numbers, and what would give them away, as null."""
     people = members.people
     counts = Counts()
-    for arm in ("users", "comparison"):
-        steps = [step for step in members.flow if step.arm == arm]
-        for at, step in enumerate(steps):
-            counts.add(("flow", arm, at), step.people, tier=2)
-        for at in range(len(steps) - 1):
-            counts.part(("flow", arm, at), [("flow", arm, at + 1)], rest=("lost", arm, at))
     pool = in_pool(people, DESIGNS[chosen.design].pool)
     arms = {"users": people.treated & pool, "comparison": ~people.treated & pool}
     for arm, inside in arms.items():
+        steps = [step for step in members.flow if step.arm == arm]
         counts.add(("arm", arm), int(inside.sum()), tier=3)
-        last = max(at for kind, one, at in (name for name in counts.values if name[0] == "flow") if one == arm)  # type: ignore[index, misc]
-        if counts.values["flow", arm, last] >= int(inside.sum()):
-            counts.part(("flow", arm, last), [("arm", arm)], rest=("beyond", arm))
+        names = step_names(members, arm, int(inside.sum()))
+        for name, step in zip(names, steps, strict=True):
+            counts.add(name, step.people, tier=3 if name == ("arm", arm) else 2)
+        for at in range(len(steps) - 1):
+            counts.part(names[at], [names[at + 1]], rest=("lost", arm, at))
+        if names[-1] != ("arm", arm) and steps[-1].people > int(inside.sum()):
+            counts.part(names[-1], [("arm", arm)], rest=("beyond", arm))
         for kind in GROUPS:
             levels, sizes = np.unique(people.groups[kind][inside], return_counts=True)
             for level, size in zip(levels, sizes, strict=True):
@@ -181,18 +182,27 @@ def _published(
     shown = counts.shown(limit)
     whole = {arm: int(inside.sum()) for arm, inside in arms.items()}
     return {
-        "flow": _flow_frame(members, shown),
+        "flow": _flow_frame(members, shown, whole),
         "impact_estimates": _estimates_frame(rows, people, chosen, shown, whole, limit),
         "balance": _balance_frame(balance, shown),
     }
 
 
-def _flow_frame(members: cohort.Cohort, shown: dict[Any, bool]) -> pl.DataFrame:
+def step_names(members: cohort.Cohort, arm: str, inside: int) -> list[tuple[str, ...]]:
+    """Names of the counts of an arm's steps. Where everybody of the last step is in the analysis it is the arm itself, one count."""
+    steps = [step for step in members.flow if step.arm == arm]
+    names: list[tuple[str, ...]] = [("flow", arm, str(at)) for at in range(len(steps))]
+    if steps[-1].people == inside:
+        names[-1] = ("arm", arm)
+    return names
+
+
+def _flow_frame(members: cohort.Cohort, shown: dict[Any, bool], whole: dict[str, int]) -> pl.DataFrame:
     rows = []
-    for arm in ("users", "comparison"):
-        for at, step in enumerate(one for one in members.flow if one.arm == arm):
-            visible = shown["flow", arm, at]
-            rows.append((arm, at, step.step, step.people if visible else None, not visible))
+    for arm, inside in whole.items():
+        steps = [step for step in members.flow if step.arm == arm]
+        for at, (name, step) in enumerate(zip(step_names(members, arm, inside), steps, strict=True)):
+            rows.append((arm, at, step.step, step.people if shown[name] else None, not shown[name]))
     return pl.DataFrame(
         rows, orient="row",
         schema={"arm": pl.String, "step_order": pl.Int64, "step": pl.String, "people": pl.Int64, "is_suppressed": pl.Boolean},
@@ -206,7 +216,8 @@ def _estimates_frame(
     for row in rows:
         is_group = row.group_kind != "everybody"
         keys = [
-            (("group", arm, row.group_kind, row.group_value) if is_group else ("arm", arm)) for arm in ("users", "comparison")
+            (("group", arm, row.group_kind, row.group_value) if is_group else ("arm", arm))
+            for arm in ("users", "comparison")
         ]
         n = [row.found.n_treated, row.found.n_comparison]
         if row.design != "practice_itt":
@@ -216,9 +227,7 @@ def _estimates_frame(
             ]  # fmt: skip
             n = [masked(count, base, limit) for count, base in zip(n, bases, strict=True)]
         hidden = any(1 <= count <= limit for count in n)
-        if is_group:
-            hidden |= any(not shown.get(key, True) for key in keys)
-        elif row.design == chosen.design:
+        if is_group or row.design == chosen.design:
             hidden |= any(not shown.get(key, True) for key in keys)
         hidden |= n[0] == 0 or (n[1] == 0 and row.design != "A")
         found = row.found
@@ -245,7 +254,7 @@ def _balance_frame(rows: list[BalanceRow], shown: dict[Any, bool]) -> pl.DataFra
                 shown.get(("group", arm, row.kind, row.level), True) for arm in ("users", "comparison")
             )
         numbers = [
-            row.before.treated_mean, row.before.comparison_mean, row.after.comparison_mean, row.before.smd, row.after.smd,
+            row.after.treated_mean, row.before.comparison_mean, row.after.comparison_mean, row.before.smd, row.after.smd,
             row.before.variance_ratio, row.after.variance_ratio, row.after.treated_p95, row.before.comparison_p95,
             row.after.comparison_p95,
         ]  # fmt: skip
@@ -263,7 +272,13 @@ def _balance_frame(rows: list[BalanceRow], shown: dict[Any, bool]) -> pl.DataFra
 
 def validation() -> pl.DataFrame:
     """What each design does where the truth is known, as stored by benchmarks/impact_validation.py; empty outside a checkout."""
-    schema = {"what": pl.String, "seeds": pl.Int64, "null_bias": pl.Float64, "bias_mc_se": pl.Float64, "coverage": pl.Float64}
+    schema = {
+        "what": pl.String,
+        "seeds": pl.Int64,
+        "null_bias": pl.Float64,
+        "bias_mc_se": pl.Float64,
+        "coverage": pl.Float64,
+    }
     if not VALIDATION.exists():
         return pl.DataFrame(schema=schema)
     rows = json.loads(VALIDATION.read_text(encoding="utf-8"))["designs"]
@@ -274,7 +289,10 @@ def code_lists() -> pl.DataFrame:
     """Every code list behind exposure, eligibility and outcomes, with its checksum."""
     return pl.DataFrame(
         [
-            {"code_list": name, "sha256": hashlib.sha256((POLICY_SEEDS / f"{name}.csv").read_bytes()).hexdigest()[:16]}
+            {
+                "code_list": name,
+                "sha256": hashlib.sha256((POLICY_SEEDS / f"{name}.csv").read_bytes()).hexdigest()[:16],
+            }
             for name in SEEDS
         ]
     )
@@ -298,7 +316,7 @@ def _facts(settings: Settings, chosen: Protocol, members: cohort.Cohort, found: 
     return {
         "study": chosen.name,
         "question": chosen.question,
-        "protocol": {name: value for name, value in vars(chosen).items()},
+        "protocol": dict(vars(chosen)),
         "protocol_hash": protocol_hash(chosen),
         "warehouse": _warehouse(settings),
         "as_of": record.get("as_of"),

@@ -75,7 +75,9 @@ def make(seed: int, shape: PanelShape | None = None) -> World:
         rate = np.exp(-4.55 + 1.05 * frailty + 0.45 * shock - 0.1)
         admissions[:, month] = np.minimum(rng.poisson(np.minimum(rate, 0.8)), 3)
         visits[:, month] = np.minimum(rng.poisson(np.minimum(2 * rate, 1.2)), 5)
-        spent[:, month] = 480 * np.exp(np.minimum(own, 4) + 0.3 * shock) * rng.gamma(0.45, 1.0, n) * 1.0025**month
+        spent[:, month] = (
+            480 * np.exp(np.minimum(own, 4) + 0.3 * shock) * rng.gamma(0.45, 1.0, n) * 1.0025**month
+        )
         lead = slice(max(month - 3, 0), month)
         recent = (admissions[:, lead].sum(axis=1) + visits[:, lead].sum(axis=1)) > 0
         score = -3.45 + 0.16 * (conditions - 4) + at.selection * recent - 0.43 * dual
@@ -108,11 +110,15 @@ def make(seed: int, shape: PanelShape | None = None) -> World:
         "dual_status": np.where(dual, "full", "not_dual")[rows],
         "practice_adopts": np.where(adopts[practice], "yes", "no")[rows],
     }
-    worlds = [
+    people = [
         _people(at, world, rows, index, treated, observed, conditions, practice, groups)
         for world in (with_effect, without)
     ]
-    return World(*worlds, practices=_practices(with_effect, without, conditions, practice, observed, adopted, months))
+    return World(
+        people[0],
+        people[1],
+        _practices(with_effect, without, conditions, practice, observed, adopted, months),
+    )
 
 
 def _stays(rng: np.random.Generator, count: Ints) -> Floats:
