@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit docs bench lock clean
+.PHONY: help setup run test lint unit docs schedule-demo audit sbom bench lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,15 @@ unit: $(STAMP)   ## pytest
 
 docs: $(STAMP)   ## regenerate the data dictionary and the rule catalogue
 	$(BIN)/python -m pipelines.publish.reference_docs
+
+schedule-demo: $(STAMP)  ## three months arrive in an inbox and go through by themselves
+	$(BIN)/python -m pipelines.schedule_demo
+
+audit: $(STAMP)  ## known vulnerabilities of the locked packages; says so where the advisory service cannot be reached
+	$(BIN)/python -m pipelines.supply_chain audit
+
+sbom: $(STAMP)   ## software bill of materials of the locked packages: out/sbom.cdx.json (CycloneDX)
+	$(BIN)/python -m pipelines.supply_chain sbom --to out/sbom.cdx.json
 
 bench: $(STAMP)  ## time and memory of the main job at 10k and 100k people
 	$(BIN)/python benchmarks/run.py

@@ -8,8 +8,10 @@ import os
 import platform
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -167,8 +169,25 @@ def prepare_folders(settings: Settings) -> None:
 
 def prepare_dagster(settings: Settings) -> None:
     """Make Dagster's home under the output folder: its storage, and one monthly run at a time."""
+    for database in settings.dagster_home.rglob("*.db"):
+        if not is_sound(database):
+            print("ccm: Dagster's history is damaged and begins anew; no data are concerned", file=sys.stderr)
+            shutil.rmtree(settings.dagster_home)
+            break
     settings.dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
     (settings.dagster_home / "dagster.yaml").write_text(DAGSTER)
+
+
+def is_sound(database: Path) -> bool:
+    """Whether SQLite can read a database and finds tables in it."""
+    try:
+        with closing(sqlite3.connect(database)) as con:
+            (tables,) = con.execute("select count(*) from sqlite_master").fetchone()
+            return bool(tables and con.execute("pragma quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.OperationalError:
+        return True  # it is locked, or cannot be read just now: Dagster will say
+    except sqlite3.Error:
+        return False
 
 
 def simulated_delivery(settings: Settings) -> tuple[Path, date]:

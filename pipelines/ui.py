@@ -1,4 +1,4 @@
-"""Dagster's own user interface over the main job, with its storage under the output folder."""
+"""Dagster's own user interface and daemon over the main job, with their storage under the output folder."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import os
 import subprocess
 import sys
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, timetable
 
 
 def start(settings: Settings) -> int:
     """Run `dagster dev` on loopback until it is stopped; returns its exit status."""
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1"]
+    return subprocess.run(command, env=prepared(settings), check=False).returncode
+
+
+def prepared(settings: Settings) -> dict[str, str]:
+    """The environment for Dagster's processes, once everything is there that they would else wait for while they start."""
     from pipelines.run import prepare_dagster
+    from pipelines.warehouse import manifest
 
     prepare_dagster(settings)
-    environment = {**os.environ, "DAGSTER_HOME": str(settings.dagster_home), "CCM_OUT": str(settings.out)}
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1"]
-    return subprocess.run(command, env=environment, check=False).returncode
+    manifest(settings)
+    timetable(settings).inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return {**os.environ, "DAGSTER_HOME": str(settings.dagster_home), "CCM_OUT": str(settings.out)}

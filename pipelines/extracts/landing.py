@@ -29,6 +29,7 @@ from pipelines.extracts.advice import quarantine_advice, told
 from pipelines.extracts.batch import BatchWriter, LandingError
 from pipelines.extracts.contract import contract_version, load_contracts
 from pipelines.extracts.delivery import Delivery, UnreadableExtract
+from pipelines.extracts.landed import manifests
 from pipelines.settings import Settings
 
 __all__ = ["LandedBatch", "LandingError", "land", "quarantine_advice", "told"]
@@ -98,10 +99,21 @@ def land(
             target = settings.landing / batch_id
             already_landed = target.exists()
             if not already_landed:
-                _land(folder, module, settings, batch_id, received or datetime.date.today(), checksums)
+                _land(folder, module, settings, batch_id, received or _today(settings), checksums)
     except OSError as fault:
         raise LandingError(f"cannot write under {settings.out} ({fault.strerror})") from None
     return _described(target, already_landed=already_landed)
+
+
+def _today(settings: Settings) -> datetime.date:
+    """The clock's day, unless a delivery was received after it: then the clock is wrong, or was."""
+    today = datetime.date.today()
+    newest = max((manifest["received_date"] for manifest in manifests(settings)), default="")
+    if newest > today.isoformat():
+        raise LandingError(
+            f"the clock says {today}, but a delivery was received on {newest}: set the clock right, or say --received"
+        )
+    return today
 
 
 def _refuse_other_contracts(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -29,7 +30,9 @@ def plant(extracts: Path) -> None:
                 for column in sensitive
                 if column.sensitivity == "direct_identifier" and frame.schema.get(column.name) == pl.String
             ]
-            frame.with_columns(pl.concat_str(pl.lit(MARK), name) for name in marked).write_parquet(path)
+            frame.with_columns(
+                pl.concat_str(pl.lit(MARK), name).alias(name) for name in marked
+            ).write_parquet(path)
         good = {column.name: fitting(column) for column in contract.columns}
         bad = good | {column.name: f"{MARK}_BAD_{column.name}" for column in sensitive}
         pl.DataFrame([good, bad], schema=dict.fromkeys(good, pl.String)).write_csv(
@@ -55,10 +58,18 @@ def fitting(column: Column) -> str:
         return AMOUNT if column.sensitivity == "financial" else "1"
     if column.type == "integer":
         return "1"
-    by_pattern = {"[0-9]{10}": "9876543210", "[0-9]{5}": "98765", "[A-Z]{2}": "WA", "[0-9]{2}": "71"}
     if column.pattern:
-        return by_pattern.get(column.pattern, "9999")
+        return of_pattern(column.pattern)
     return f"{MARK}_{column.name}"
+
+
+def of_pattern(pattern: str) -> str:
+    """A text of the kind `[0-9A-Z]{3,7}` that the contracts' patterns describe."""
+    kind = re.fullmatch(r"\[(?P<of>[^\]]+)\]\{(?P<least>\d+)(,\d*)?\}", pattern)
+    assert kind is not None, pattern
+    made = ("9" if "0-9" in kind["of"] else "W") * int(kind["least"])
+    assert re.fullmatch(pattern, made)
+    return made
 
 
 def leaks(*written: str, folders: tuple[Path, ...] = ()) -> list[str]:
