@@ -19,25 +19,34 @@ PUBLISHABLE_TABLES = ("disparity_measures.parquet", "quarantine_summary.parquet"
 
 
 def plant(extracts: Path) -> None:
-    """Mark every identifier of a folder of the contract's Parquet files, and add rows of marked values, good and bad ones."""
+    """Mark every identifier of a folder of the contract's Parquet files, set recognisable values in its first rows, and add a row
+    a table whose sensitive columns hold what does not fit them."""
     for table, contract in load_contracts().items():
         sensitive = [column for column in contract.columns if column.sensitivity != "none"]
         path = extracts / f"{table}.parquet"
         if path.exists():
             frame = pl.read_parquet(path)
-            marked = [
-                column.name
-                for column in sensitive
-                if column.sensitivity == "direct_identifier" and frame.schema.get(column.name) == pl.String
-            ]
-            frame.with_columns(
-                pl.concat_str(pl.lit(MARK), name).alias(name) for name in marked
-            ).write_parquet(path)
-        good = {column.name: fitting(column) for column in contract.columns}
-        bad = good | {column.name: f"{MARK}_BAD_{column.name}" for column in sensitive}
-        pl.DataFrame([good, bad], schema=dict.fromkeys(good, pl.String)).write_csv(
-            extracts / f"{table}-more.csv"
-        )
+            for column in sensitive:
+                frame = frame.with_columns(marked(column, frame.schema.get(column.name), frame.height))
+            frame.write_parquet(path)
+        if sensitive:
+            bad = {column.name: fitting(column) for column in contract.columns}
+            bad |= {column.name: f"{MARK}_BAD_{column.name}" for column in sensitive}
+            pl.DataFrame([bad]).write_csv(extracts / f"{table}-more.csv")
+
+
+def marked(column: Column, kind: pl.DataType | None, rows: int) -> list[pl.Expr]:
+    """How a column of Parquet is marked: identifiers all, one value of a kind that is rare enough to be recognised."""
+    if kind is None or rows == 0:
+        return []
+    if column.sensitivity == "direct_identifier" and kind == pl.String:
+        return [pl.concat_str(pl.lit(MARK), column.name).alias(column.name)]
+    rare = {"birth_date": BIRTH_DATE, "diagnosis_code": DIAGNOSIS, "paid_usd": AMOUNT}.get(column.name)
+    if rare is None:
+        return []
+    is_first = pl.int_range(rows) == 0
+    value = pl.lit(rare).str.to_date() if kind == pl.Date else pl.lit(rare).cast(kind)
+    return [pl.when(is_first).then(value).otherwise(column.name).alias(column.name)]
 
 
 def fitting(column: Column) -> str:
