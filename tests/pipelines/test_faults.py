@@ -1,0 +1,148 @@
+"""Faults of the machine are told by what to do, and never by the text of the engine that met them."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import duckdb
+import pytest
+
+from pipelines import faults, supply_chain
+from pipelines.pseudonyms import pseudonym
+from pipelines.run import is_sound
+from pipelines.settings import Settings
+
+TEXTS = {
+    "disk_full": "IO Error: Could not write file '/x/CANARY': No space left on device",
+    "out_of_memory": "Out of Memory Error: failed to allocate data of size 16.0 KiB (CANARY)",
+    "locked": 'IO Error: Could not set lock on file "/x": Conflicting lock is held in CANARY (PID 7)',
+    "not_writable": "OSError: [Errno 30] Read-only file system: 'CANARY'",
+    "damaged": "IO Error: the file 'CANARY' exists, but it is not a valid DuckDB database file!",
+    "vanished": "IO Error: No files found that match the pattern 'CANARY'",
+    "input_output": "OSError: [Errno 5] Input/output error: 'CANARY'",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), TEXTS.items(), ids=TEXTS)
+def test_the_texts_of_engines_are_known_by_their_marks_and_not_repeated(name: str, text: str) -> None:
+    fault = faults.diagnose(["something else", text])
+    assert fault is not None and fault.name == name
+    assert "CANARY" not in fault.says and "\n" not in fault.says
+
+
+def test_what_bears_no_mark_is_no_fault_of_the_machine() -> None:
+    assert faults.diagnose(["Conversion Error: Could not convert string 'CANARY' to INT32"]) is None
+    assert not faults.is_from_outside(ValueError("CANARY"))
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (errno.ENOSPC, "disk_full"),
+        (errno.EFBIG, "disk_full"),
+        (errno.EROFS, "not_writable"),
+        (errno.EIO, "input_output"),
+    ],
+)
+def test_an_error_of_the_system_is_known_by_its_number_also_behind_another(number: int, name: str) -> None:
+    try:
+        try:
+            raise OSError(number, "told otherwise")
+        except OSError:
+            raise ValueError("CANARY") from None
+    except ValueError as problem:
+        fault = faults.of_error(problem)
+    assert fault is not None and fault.name == name
+
+
+def test_the_real_engine_bears_the_marks(tmp_path: Path) -> None:
+    (tmp_path / "broken.duckdb").write_bytes(b"no database" * 1000)
+    with pytest.raises(duckdb.Error) as damaged:
+        duckdb.connect(str(tmp_path / "broken.duckdb"))
+    with (
+        duckdb.connect(config={"memory_limit": "20MB", "temp_directory": ""}) as con,
+        pytest.raises(duckdb.Error) as memory,
+    ):
+        con.execute("select list(range) from range(50_000_000)").fetchall()
+    told = [faults.of_error(one.value) for one in (damaged, memory)]
+    assert [fault and fault.name for fault in told] == ["damaged", "out_of_memory"]
+
+
+def test_a_damaged_history_of_dagster_is_noticed(tmp_path: Path) -> None:
+    whole, empty, broken = (tmp_path / name for name in ("whole.db", "empty.db", "broken.db"))
+    with sqlite3.connect(whole) as con:
+        con.execute("create table runs (id)")
+    empty.touch()
+    broken.write_bytes(b"overwritten" * 1000)
+    assert [is_sound(path) for path in (whole, empty, broken)] == [True, False, False]
+
+
+def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
+    child = (
+        "from pipelines.dbt_process import end_with_parent; import os, time;"
+        f"end_with_parent(); open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"]
+    )
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        time.sleep(0.05)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    number = int((tmp_path / "pid").read_text())
+    for _ in range(200):
+        status = Path(f"/proc/{number}/stat")
+        if not status.exists() or status.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.05)
+    raise AssertionError("the child lives on")
+
+
+def test_pseudonyms_are_the_same_in_one_folder_and_others_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = Settings(out=tmp_path / "here"), Settings(out=tmp_path / "there")
+    name = pseudonym(here, "delivery", "Smith")
+    assert name == pseudonym(here, "delivery", "Smith") and len(name) == 16
+    assert len({name, pseudonym(there, "delivery", "Smith"), pseudonym(here, "person", "Smith")}) == 3
+    assert (here.ledger / "pseudonym.key").stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("CCM_PSEUDONYM_KEY", "one key for both")
+    assert pseudonym(here, "delivery", "Smith") == pseudonym(there, "delivery", "Smith")
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        ({"dependencies": [{"name": "a", "version": "1", "vulns": []}]}, 0, "0 with known"),
+        ({"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}]}, 1, "a 1: CVE-1"),
+        (
+            {"dependencies": [{"name": "a", "skip_reason": "not found"}]},
+            0,
+            "1 that the service does not know",
+        ),
+        (None, 0, "not done"),
+    ],
+)
+def test_the_audit_tells_what_it_found_and_where_it_could_not_ask(
+    answer: object,
+    status: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = json.dumps(answer) if answer else "no connection"
+    monkeypatch.setattr(
+        supply_chain.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=text, returncode=1)
+    )
+    assert supply_chain.main(["audit"]) == status
+    told = capsys.readouterr()
+    assert says in told.out + told.err
