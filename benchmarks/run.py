@@ -1,12 +1,16 @@
-"""Time and memory of the whole main job at several sizes, against two lower limits on the same files.
+"""Time, memory and disk of the whole main job at several sizes, beside what else could be done with the same files.
 
-Writes `benchmarks/results/<people>x<months>.json` and `benchmarks/results/summary.md`.
+In the same run and with the same limits: a bare scan of the columns that the job needs, one query that only flags, up to
+PANDAS_PEOPLE people condition flagging and eligibility in pandas, and where `--peer` names a program, that program on the landed
+files (it is called with the landing folder and a scratch folder; its seconds and its exit status are kept). Writes
+`benchmarks/results/<people>x<months>.json` and `benchmarks/results/summary.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import shutil
@@ -23,7 +27,16 @@ import psutil
 
 RESULTS = Path(__file__).resolve().parent / "results"
 REPOSITORY = RESULTS.parent.parent
+# pandas holds every diagnosis several times over: beyond this it says more about memory than about speed.
+PANDAS_PEOPLE = 10_000
 CODES = REPOSITORY / "dbt_project" / "seeds" / "policy" / "condition_codes.csv"
+
+
+# The models that flag conditions and decide eligibility.
+FLAGGING = (
+    *("core_claims", "core_claim_lines", "core_diagnoses", "condition_intervals", "fct_condition_months"),
+    *("fct_eligibility_facts", "eligibility_months"),
+)
 
 
 @dataclass
@@ -125,11 +138,42 @@ def lower_limits(landing: Path, memory_limit: str, threads: int) -> dict[str, fl
         return {"scan_seconds": best_of(con, scan), "flagging_seconds": best_of(con, flag)}
 
 
+def in_pandas(out: Path, folder: Path, environment: dict[str, str]) -> dict[str, object]:
+    """Condition flagging and eligibility in pandas: process, rows, and how far it agrees with the warehouse."""
+    told = folder / "pandas.json"
+    script = (
+        f"import sys; sys.argv[1:] = [{str(out / 'landing')!r}, {str(out / 'warehouse.duckdb')!r}];"
+        f" sys.stdout = open({str(told)!r}, 'w'); from benchmarks.pandas_baseline import main; main()"
+    )
+    whole = measure([sys.executable, "-c", script], {**environment, "PYTHONPATH": str(REPOSITORY)})
+    return {**whole.__dict__, **json.loads(told.read_text())}
+
+
+def the_peer(program: Path, landing: Path, folder: Path, environment: dict[str, str]) -> dict[str, object]:
+    """A peer's models on the landed files, as its program runs them."""
+    scratch = folder / "peer"
+    scratch.mkdir(exist_ok=True)
+    try:
+        return {**measure([str(program), str(landing), str(scratch)], environment).__dict__, "finished": True}
+    except subprocess.CalledProcessError as problem:
+        return {"finished": False, "exit_status": problem.returncode}
+
+
+def model_seconds(out: Path) -> dict[str, float]:
+    """Seconds of each of dbt's models, from the run's own results."""
+    results = json.loads((out / "dbt" / "run_results.json").read_text())["results"]
+    return {
+        one["unique_id"].split(".")[-1]: round(one["execution_time"], 3)
+        for one in results
+        if one["unique_id"].startswith("model.")
+    }
+
+
 def directory_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def run_size(people: int, months: int, seed: int, folder: Path) -> dict[str, object]:
+def run_size(people: int, months: int, seed: int, folder: Path, peer: Path | None) -> dict[str, object]:
     """Simulate, run the main job and the two lower limits; returns everything that the results file holds."""
     environment = dict(os.environ)
     memory_limit = environment.setdefault("CCM_MEMORY_LIMIT", "6GB")
@@ -146,6 +190,11 @@ def run_size(people: int, months: int, seed: int, folder: Path) -> dict[str, obj
     )
     record = json.loads((out / "run.json").read_text())
     limits = lower_limits(out / "landing", memory_limit, threads)
+    others: dict[str, object] = {}
+    if people <= PANDAS_PEOPLE:
+        others["pandas"] = in_pandas(out, folder, environment)
+    if peer is not None:
+        others["peer"] = the_peer(peer, out / "landing", folder, environment)
     return {
         "people": people,
         "months": months,
@@ -158,12 +207,15 @@ def run_size(people: int, months: int, seed: int, folder: Path) -> dict[str, obj
             "duckdb": duckdb.__version__,
             "memory_limit": memory_limit,
             "threads": threads,
+            "load_after": round(os.getloadavg()[0], 1),
         },
         "simulate": {**simulate.__dict__, "extract_bytes": directory_bytes(simulated)},
         "main_job": {**job.__dict__, "out_bytes": directory_bytes(out)},
         "steps": record["seconds_by_step"],
+        "models": model_seconds(out),
         "rows": record["rows"],
         "lower_limits": limits,
+        **others,
         "ratios": {
             "main_job_to_scan": job.wall_seconds / limits["scan_seconds"],
             "main_job_to_flagging": job.wall_seconds / limits["flagging_seconds"],
@@ -178,14 +230,14 @@ def summary(results: list[dict]) -> str:
         "",
         "Written by `benchmarks/run.py`. Compare ratios, not seconds.",
         "",
-        "| people x months | job s | peak MiB | scan s | flagging pass s | job / scan | job / flagging |",
-        "|---|---|---|---|---|---|---|",
+        "| people x months | job s | CPU s | peak MiB | disk MB | scan s | flagging pass s | job / scan | job / flagging |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for item in sorted(results, key=lambda one: one["people"]):
         job, limits, ratios = item["main_job"], item["lower_limits"], item["ratios"]
         lines.append(
-            f"| {item['people']:,} x {item['months']} | {job['wall_seconds']:.1f} "
-            f"| {job['peak_bytes'] / 2**20:,.0f} "
+            f"| {item['people']:,} x {item['months']} | {job['wall_seconds']:.1f} | {job['cpu_seconds']:.1f} "
+            f"| {job['peak_bytes'] / 2**20:,.0f} | {job['out_bytes'] / 1e6:,.0f} "
             f"| {limits['scan_seconds']:.2f} | {limits['flagging_seconds']:.2f} "
             f"| {ratios['main_job_to_scan']:.1f} | {ratios['main_job_to_flagging']:.1f} |"
         )
@@ -197,18 +249,47 @@ def summary(results: list[dict]) -> str:
         "",
         "| step | " + " | ".join(f"{item['people']:,}" for item in ordered) + " |",
     ]
-    lines += ["|---|" + "---|" * len(ordered)]
+    lines[-1] += " growth |"
+    lines += ["|---|" + "---|" * (len(ordered) + 1)]
     for step in steps:
-        cells = (f"{item['steps'][step]:.1f}" if step in item["steps"] else "" for item in ordered)
-        lines.append(f"| {step} | " + " | ".join(cells) + " |")
+        cells = [f"{item['steps'][step]:.1f}" if step in item["steps"] else "" for item in ordered]
+        lines.append(f"| {step} | " + " | ".join([*cells, growth(ordered, step)]) + " |")
+    lines += [
+        "",
+        "Growth is the exponent from the smallest to the largest size: 1 is linear, 0 does not grow.",
+        "",
+    ]
+    for item in ordered:
+        if pandas := item.get("pandas"):
+            ours = sum(item["models"].get(name, 0.0) for name in FLAGGING)
+            lines.append(
+                f"- {item['people']:,} people, condition flagging and eligibility in pandas: {pandas['wall_seconds']:.1f} s, "
+                f"{pandas['peak_bytes'] / 2**20:,.0f} MiB; the models that do it here, and more: {ours:.1f} s; "
+                f"the same answer about two conditions on {pandas['agreement_on_conditions']:.2%} of person-months."
+            )
+        if peer := item.get("peer"):
+            says = f"{peer['wall_seconds']:.1f} s" if peer["finished"] else "did not finish"
+            lines.append(f"- {item['people']:,} people, the peer's models: {says}.")
     return "\n".join(lines) + "\n"
+
+
+def growth(ordered: list[dict], step: str) -> str:
+    """The exponent of a step's seconds over people, from the smallest to the largest size that has it."""
+    having = [item for item in ordered if item["steps"].get(step, 0) > 0]
+    if len(having) < 2 or having[0]["people"] == having[-1]["people"]:
+        return ""
+    first, last = having[0], having[-1]
+    return f"{math.log(last['steps'][step] / first['steps'][step]) / math.log(last['people'] / first['people']):.2f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--people", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--months", type=int, default=36)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--peer", type=Path, help="program that runs a peer's condition models: PROGRAM LANDING SCRATCH"
+    )
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
@@ -216,7 +297,7 @@ def main() -> None:
         folder = Path(tempfile.mkdtemp()) if arguments.keep is None else arguments.keep / str(people)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            result = run_size(people, arguments.months, arguments.seed, folder)
+            result = run_size(people, arguments.months, arguments.seed, folder, arguments.peer)
         finally:
             if arguments.keep is None:
                 shutil.rmtree(folder)

@@ -44,3 +44,30 @@ list_filter([{{ expressions | join(', ') }}], item -> item is not null)
 {% macro spark__list_non_null(expressions) -%}
 filter(array({{ expressions | join(', ') }}), item -> item is not null)
 {%- endmacro %}
+
+{# Dates on Spark. The adapter's own versions go through text and Unix seconds: they give nulls for dates and lose days at the ends of
+   months. These say what DuckDB's do: a month later is the same day, or the last of a shorter month; differences in months count the
+   months' ends that lie between. #}
+{% macro spark__dateadd(datepart, interval, from_date_or_timestamp) -%}
+{%- if datepart == 'month' -%}add_months({{ from_date_or_timestamp }}, cast({{ interval }} as int))
+{%- elif datepart == 'day' -%}date_add({{ from_date_or_timestamp }}, cast({{ interval }} as int))
+{%- else -%}timestampadd({{ datepart }}, {{ interval }}, {{ from_date_or_timestamp }})
+{%- endif -%}
+{%- endmacro %}
+
+{% macro spark__datediff(first_date, second_date, datepart) -%}
+{%- if datepart == 'month' -%}
+((year({{ second_date }}) - year({{ first_date }})) * 12 + month({{ second_date }}) - month({{ first_date }}))
+{%- elif datepart == 'day' -%}datediff({{ second_date }}, {{ first_date }})
+{%- else -%}timestampdiff({{ datepart }}, {{ first_date }}, {{ second_date }})
+{%- endif -%}
+{%- endmacro %}
+
+{% macro spark__last_day(date, datepart) -%}
+{%- if datepart != 'month' -%}{{ exceptions.raise_compiler_error('last_day of a ' ~ datepart ~ ' is not written for Spark') }}{%- endif -%}
+last_day({{ date }})
+{%- endmacro %}
+
+{% macro spark__date_trunc(datepart, date) -%}
+date_trunc('{{ datepart }}', {{ date }})
+{%- endmacro %}

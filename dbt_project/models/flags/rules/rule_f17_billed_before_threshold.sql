@@ -43,7 +43,15 @@ reached as (
         lines.counted_minutes,
         lines.paid_usd,
         lines.cost_share_usd,
-        min(days.activity_date) as reached_date
+        -- Not in the join: on more than equality it would compare every line with every day of the record.
+        min(
+            case
+                when
+                    lines.seconds_needed
+                    <= case when lines.performed_by = 'practitioner' then days.practitioner_seconds else days.total_seconds end
+                    then days.activity_date
+            end
+        ) as reached_date
     from lines
     left join {{ ref('core_claim_lines') }} as claim_lines on lines.claim_line_id = claim_lines.claim_line_id
     left join days
@@ -51,8 +59,6 @@ reached as (
             lines.beneficiary_id = days.beneficiary_id
             and lines.service_month = days.service_month
             and lines.practitioner_npi = days.practitioner_npi
-            and lines.seconds_needed
-            <= case when lines.performed_by = 'practitioner' then days.practitioner_seconds else days.total_seconds end
     group by
         lines.subject_id, lines.claim_line_id, lines.from_date, claim_lines.through_date, lines.counted_minutes, lines.paid_usd,
         lines.cost_share_usd

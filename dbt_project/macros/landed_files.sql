@@ -1,0 +1,13 @@
+{# Makes the landed files known by the names of their sources. DuckDB reads a source's files where the source stands in a query
+   (`external_location`); on Spark each source becomes a view on its files, made before anything is built. #}
+{% macro register_landed_files() %}{{ return(adapter.dispatch('register_landed_files')()) }}{% endmacro %}
+{% macro default__register_landed_files() %}{% endmacro %}
+{% macro spark__register_landed_files() %}
+{%- if execute -%}
+    {%- for source in graph.sources.values() if source.config.external_location -%}
+        {%- set files = source.config.external_location | replace('{name}', source.name) -%}
+        {%- do run_query('create schema if not exists ' ~ source.schema) -%}
+        {%- do run_query('create or replace view ' ~ source.schema ~ '.' ~ source.name ~ ' as select * from parquet.`' ~ files ~ '`') -%}
+    {%- endfor -%}
+{%- endif -%}
+{% endmacro %}
