@@ -179,11 +179,10 @@ def prepare_dagster(settings: Settings) -> None:
 
 
 def is_sound(database: Path) -> bool:
-    """Whether SQLite can read a database and finds tables in it."""
+    """Whether SQLite can read a database; one without tables may be in the making by a daemon that runs."""
     try:
         with closing(sqlite3.connect(database)) as con:
-            (tables,) = con.execute("select count(*) from sqlite_master").fetchone()
-            return bool(tables and con.execute("pragma quick_check(1)").fetchone() == ("ok",))
+            return bool(con.execute("pragma quick_check(1)").fetchone() == ("ok",))
     except sqlite3.OperationalError:
         return True  # it is locked, or cannot be read just now: Dagster will say
     except sqlite3.Error:
