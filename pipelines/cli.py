@@ -319,10 +319,22 @@ def do_explain(chosen: argparse.Namespace) -> int:
 
 
 def do_rules(chosen: argparse.Namespace) -> int:
-    from pipelines.rules import UnknownRule, as_json, catalogue, find, render_list, render_rule
+    from pipelines.rules import (
+        ELSEWHERE,
+        UnknownRule,
+        as_json,
+        catalogue,
+        find,
+        render_elsewhere,
+        render_list,
+        render_rule,
+    )
 
+    if flag := ELSEWHERE.get((chosen.rule_id or "").upper()):
+        print(as_json([flag]) if chosen.json else render_elsewhere(flag))
+        return 0
     try:
-        found = [find(chosen.rule_id)] if chosen.rule_id else catalogue()
+        found = [find(chosen.rule_id)] if chosen.rule_id else catalogue(with_tests=chosen.json)
     except UnknownRule as problem:
         raise Usage(str(problem)) from None
     if chosen.json:

@@ -24,8 +24,9 @@ TABLES = {
         reviewed_at timestamp""",
     SIGHTINGS: """
         kind varchar, as_of date, run_number integer, through_month date, policy_version varchar, rules_version varchar,
-        finding_id varchar, rule_id varchar, severity varchar, certainty varchar, subject_id varchar,
-        beneficiary_id varchar, service_month date, practitioner_npi varchar, practice_tin varchar, observed varchar,
+        finding_id varchar, rule_id varchar, severity varchar, certainty varchar, subject_kind varchar, subject_id varchar,
+        beneficiary_id varchar, service_month date, practitioner_npi varchar, practice_tin varchar, staff_id varchar,
+        observed varchar,
         required varchar, claim_line_ids varchar[], related_claim_line_ids varchar[], amount_usd decimal(14, 2),
         cost_share_usd decimal(14, 2), citation varchar, evidence_facts varchar, claims_facts varchar,
         record_facts varchar, coverage_facts varchar, history_facts varchar, closed_reason varchar,
@@ -61,14 +62,19 @@ _SHOWN = """
 
 
 def prepare(settings: Settings) -> None:
-    """Make the ledger's folders, each with a file without rows, where they are missing."""
+    """Make the ledger's folders, each with a file without rows that has every column of this version."""
     for name, columns in TABLES.items():
         folder = settings.ledger / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not (folder / EMPTY).exists():
-            with locked(settings), duckdb.connect() as con:
-                con.execute(f"create table empty_ledger ({columns})")
-                place(con, "from empty_ledger", folder / EMPTY)
+        path = folder / EMPTY
+        with duckdb.connect() as con:
+            con.execute(f"create table empty_ledger ({columns})")
+            if path.exists():
+                known = con.execute(f"describe from read_parquet('{path}')").fetchall()
+                if [row[0] for row in known] == _columns(con, "empty_ledger"):
+                    continue
+            with locked(settings):
+                place(con, "from empty_ledger", path)
 
 
 def remember_findings(settings: Settings) -> Path | None:
@@ -86,7 +92,11 @@ def remember_findings(settings: Settings) -> Path | None:
         con.execute(f"insert into sightings by name {_SHOWN}")
         before = sorted(folder.glob(f"{as_of}.*.parquet"))
         if before:
-            con.execute(f"create temp view earlier as from read_parquet('{before[-1]}')")
+            # a file of an earlier version lacks the columns that were added since
+            con.execute(
+                "create temp view earlier as from sightings where false"
+                f" union all by name from read_parquet('{before[-1]}')"
+            )
             rows = "select * exclude (run_number) from"
             (different,) = con.execute(
                 f"select (select count(*) from ({rows} sightings except all {rows} earlier))"
@@ -100,6 +110,10 @@ def remember_findings(settings: Settings) -> Path | None:
             con, f"select * replace ({number} as run_number) from sightings order by kind, finding_id", path
         )
     return path
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    return [row[0] for row in con.execute(f"describe {table}").fetchall()]
 
 
 def place(con: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:

@@ -200,11 +200,23 @@ def rule_catalogue() -> str:
         [
             GENERATED,
             "# Rule catalogue\n",
-            "Every rule is asked of every practitioner-month with paid care management and answers pass, fail, cannot"
-            " assess or not applicable. A rule that rests on recalled facts, or on an edit of one day applied to a month,"
+            "Every rule is asked of every practitioner-month with paid care management (patterns: of the years of practices and"
+            " workers) and answers pass, fail, cannot assess or not applicable. A rule that rests on recalled facts, or on an edit of one day applied to a month,"
             " warns and never denies. These are readings of public sources, not legal or billing advice.\n",
             table(["rule", "finds", "severity", "certainty", "confidence in the source"], overview),
             *(rule_section(rule) for rule in found),
+            "## Flags that are no rule\n",
+            table(
+                ["flag", "what", "where it stands"],
+                [
+                    [
+                        flag.flag_id,
+                        flag.title,
+                        f"{flag.says}. Columns {', '.join(flag.columns)} of {flag.model}",
+                    ]
+                    for flag in rules.ELSEWHERE.values()
+                ],
+            ),
         ]
     )
 
@@ -214,7 +226,7 @@ def rule_section(rule: rules.Rule) -> str:
     until = "now" if rule.effective_to.startswith("9999") else rule.effective_to
     facts = {
         "Finds": rule.title,
-        "Asked of": rule.families.replace(" ", ", "),
+        "Asked of": rules.asked_of(rule),
         "Source": rule.citation,
         "In force": f"{rule.effective_from} to {until}",
         "Severity": words(rule.severity),
@@ -223,6 +235,7 @@ def rule_section(rule: rules.Rule) -> str:
         "Rests on": words(rule.rests_on),
         "Confidence in the source": words(rule.confidence),
         "Evidence": rule.evidence,
+        **({"Needs": rule.optional_evidence} if rule.optional_evidence != "none" else {}),
         "Does not cover": rule.does_not_cover,
         "Last compared with its source": rule.reviewed,
         "Predicate": f"[{rule.model}](../dbt_project/models/flags/rules/{rule.model}.sql)",

@@ -33,8 +33,8 @@ def bill_lines(
     base, add_on = ladder.base[lane, months.month], ladder.add_on[lane, months.month]
     general = ladder.general[months.month]
     centre = world.is_health_centre[episodes.practice[months.episode]]
-    base = np.where(centre & (general != ""), general, base)
     error = months.error
+    base = np.where(centre & (general != "") & (error != "F38"), general, base)
     billed = months.status == BILLED
     u = random.random((4, len(lane)))
     day = calendar.last_day(months.month)
@@ -75,7 +75,7 @@ def bill_lines(
     # Only the lines that the error makes wrong are marked.
     first_claim_right = pl.col("error").is_in(["F01", "F03"]) & (pl.col("claim") == 0)
     lines = lines.with_columns(error=pl.Series(error).gather(lines["row"]))
-    beside = (pl.col("line") <= OWN_LINES) & pl.col("error").is_in(["F32", "F41", "F42", "F43"])
+    beside = (pl.col("line") <= OWN_LINES) & pl.col("error").is_in(["F32", "F41", "F42", "F43", "F45"])
     others = (
         pl.col("right")
         | beside

@@ -96,6 +96,9 @@ def make_chunk(
     tables = render_people.person_tables(settings, months, people)
     tables["encounters"] = render.encounters(world, people, met)
     tables |= render.record_tables(world, people, consents, plans, problems, time)
+    rosters = records.build_rosters(settings, months, world, people, episodes, served, ended, seed, chunk)
+    charges = records.build_charges(world, people, episodes, served, claims, lines)
+    tables |= render.optional_tables(world, people, rosters, charges)
     claims, lines, slots = statements.state(settings, months, claims, lines, slots, seed, chunk)
     if monthly:
         claims, lines, slots = stamp_claims(

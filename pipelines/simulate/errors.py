@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from pipelines.simulate.bills import other_lane
-from pipelines.simulate.companions import BESIDE_ANY_BILL, IN_PLACE_OF_CCM, companions, in_force
+from pipelines.simulate.companions import (
+    BESIDE_ANY_BILL,
+    IN_PLACE_OF_CCM,
+    companions,
+    in_force,
+    paying_model,
+)
 from pipelines.simulate.events import Events, days_in_stays
 from pipelines.simulate.parameters import Calendar
 from pipelines.simulate.people import People
@@ -53,7 +59,12 @@ COLLATERAL: dict[str, list[str]] = {
     "F28": [],
     "F32": [],
     "F37": [],
+    "F38": [],
+    "F39": [],
     "F40": [],
+    "F44": [],
+    "F45": [],
+    "F52": [],
     "F41": [],
     "F42": [],
     "F43": ["F06"],
@@ -179,6 +190,7 @@ def spoil_months(
     regular = world.practice_type[episodes.practice[months.episode]] == PHYSICIAN
     clean = billed & ~months.denied & ~months.under_billed & (whole == "") & regular
     staff = clean & (lane == STAFF)
+    planned = slice(len(clean))  # bills without coverage will stand behind the plan
     minute = stream(picker.seed, "spoilt minutes", picker.chunk).random((2, len(person)))
 
     def mark(rule: str, able: Bools, minutes: tuple[int, int] | None = None) -> Ints:
@@ -221,11 +233,17 @@ def spoil_months(
     rows = mark("F15", extra & records)
     one_more(rows, -18, -2)
     months.base_units[rows], months.add_on_units[rows] = 1, 1
-    _other_programmes(people, events, episodes, months, calendar, picker, clean)
+    _other_programmes(people, events, episodes, months, calendar, picker, clean, records)
     # The same code and minutes, wrongly priced; before the years of known components no price of a locality can be told.
     priced = staff & (calendar.starts[when] >= priced_by_component_from())
     mark("F37", priced)
     mark("F49", priced)
+    centre = world.is_health_centre[episodes.practice[months.episode[planned]]]
+    ordinary = billed & ~months.denied[planned] & (whole == "")
+    mark("F38", ordinary & centre & (calendar.ladder.general != "")[when])
+    mark("F44", clean & (paying_model(calendar.starts[:-1]) != "")[when])
+    told = world.practice_tells_staffing[episodes.practice[months.episode[planned]]]
+    mark("F52", clean & told & (lane != PRACTITIONER))
     return _second_billers(world, people, episodes, months, second, picker)
 
 
@@ -237,14 +255,19 @@ def _other_programmes(
     calendar: Calendar,
     picker: Picker,
     clean: Bools,
+    records: Bools,
 ) -> None:
     """Services of other programmes billed beside CCM, or in its place, that should not have been."""
     services = companions(calendar.starts[:-1])
     planned = slice(len(clean))  # bills without coverage stand behind the plan
     person, when = episodes.person[months.episode[planned]], months.month[planned]
     billed = months.status[planned] == BILLED
-    able = {rule: clean & in_force(services[rule])[when] for rule in (*BESIDE_ANY_BILL, "F40", "F43")}
+    able = {
+        rule: clean & in_force(services[rule])[when]
+        for rule in (*BESIDE_ANY_BILL, "F40", "F43", "F39", "F45")
+    }
     able["F40"] &= ~people.dual[person]
+    able["F45"] &= records
     # Transitional care without a discharge: no stay in this month or the two before.
     stays = days_in_stays(events, people, calendar)
     for back in range(3):

@@ -21,7 +21,7 @@ def stamp_records(
     seed: int,
     chunk: int,
 ) -> dict[str, pl.DataFrame]:
-    """encounters, consents, care_plans, problems and care_management_time with the day each statement was delivered.
+    """encounters, consents, care_plans, problems, care_management_time, rosters and charges with the day each statement was delivered.
 
     `current` ties each delivered identifier to the current one: delivered_id, beneficiary_id.
     """
@@ -43,6 +43,8 @@ def stamp_records(
         "consents": consents,
         "care_plans": plans,
         "problems": tables["problems"].with_columns(delivered=_day("recorded_date")),
+        "model_rosters": tables["model_rosters"].with_columns(delivered=_day("aligned_from")),
+        "patient_charges": tables["patient_charges"].with_columns(delivered=_day("service_date")),
         "care_management_time": _time(parameters, tables["care_management_time"], note, ends, seed, chunk),
     }
 

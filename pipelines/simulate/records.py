@@ -1,4 +1,4 @@
-"""What practices keep: consents, care plans, problem lists and the time log of served months."""
+"""What practices keep: consents, care plans, problem lists, the time log of served months, charges and rosters of models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulate.book import order_within, pick_by_chance, text
+from pipelines.simulate.companions import paying_model
 from pipelines.simulate.diagnoses import spellings
 from pipelines.simulate.events import Events
 from pipelines.simulate.parameters import Calendar
@@ -15,7 +16,7 @@ from pipelines.simulate.people import People
 from pipelines.simulate.policy import needs_written_consent
 from pipelines.simulate.programme import COMPLEX, PRACTITIONER, STAFF, Episodes, Months
 from pipelines.simulate.streams import stream
-from pipelines.simulate.world import Floats, Ints, World
+from pipelines.simulate.world import SPECIALIST, Floats, Ints, World
 
 STAFF_CREDENTIALS = ["RN", "LPN", "MA", "MSW", "PHARMD"]
 ACTIVITIES = ["call", "care_coordination", "medication_review", "plan_update"]
@@ -173,7 +174,7 @@ def build_time(
     recorded = (order == 0) | ((lane == STAFF) & (u[2] < 0.1))
     started = day * DAY + 8 * 3600 + np.floor(u[3] * 480).astype(np.int64) * 60
     staff = 1 + np.floor(u[4] * 4).astype(np.int64)
-    return pl.DataFrame(
+    log = pl.DataFrame(
         {
             "number": (people.number[person] * 1000 + month) * 100
             + order * 2
@@ -192,5 +193,124 @@ def build_time(
             "level": text(["straightforward", "low", "moderate", "high"], level),
             "recorded": recorded & (kind != 1),
             "voided": kind == 1,
+            "told": world.practice_tells_staffing[episodes.practice[episode]],
+            "abroad": (months.error[owner] == "F52") & (kind == 0),
+        }
+    )
+    return pl.concat([log, _community_time(world, people, events, episodes, months, calendar, seed, chunk)])
+
+
+def _community_time(
+    world: World,
+    people: People,
+    events: Events,
+    episodes: Episodes,
+    months: Months,
+    calendar: Calendar,
+    seed: int,
+    chunk: int,
+) -> pl.DataFrame:
+    """One activity of community health integration, too short, of each month that was planted so (F45)."""
+    random = stream(seed, "community time", chunk)
+    row = np.flatnonzero(months.error == "F45")
+    episode, month = months.episode[row], months.month[row]
+    person = episodes.person[episode]
+    day = events.day_outside(person, calendar.starts[month], calendar.last_day(month) - 1, random)
+    u = random.random((2, len(row)))
+    nobody = np.zeros(len(row), dtype=bool)
+    return pl.DataFrame(
+        {
+            "number": (people.number[person] * 1000 + month) * 100 + 98 + episodes.second_biller[episode],
+            "person": person,
+            "practitioner": episodes.practitioner[episode],
+            "practice": episodes.practice[episode],
+            "by_practitioner": nobody,
+            "staff": np.full(len(row), 9),
+            "credential": pl.Series(["CHW"] * len(row), dtype=pl.String),
+            "own_credential": pl.Series(["MD"] * len(row), dtype=pl.String),
+            "started": day * DAY + 17 * 3600 + np.floor(u[0] * 60).astype(np.int64) * 60,
+            "seconds": 1200 + np.floor(u[1] * 2399).astype(np.int64),
+            "activity": pl.Series(["care_coordination"] * len(row), dtype=pl.String),
+            "programme": pl.Series(["CHI"] * len(row), dtype=pl.String),
+            "level": pl.Series(["straightforward"] * len(row), dtype=pl.String),
+            "recorded": nobody,
+            "voided": nobody,
+            "told": world.practice_tells_staffing[episodes.practice[episode]],
+            "abroad": nobody,
+        }
+    )
+
+
+def build_charges(
+    world: World,
+    people: People,
+    episodes: Episodes,
+    months: Months,
+    claims: pl.DataFrame,
+    lines: pl.DataFrame,
+) -> pl.DataFrame:
+    """What patients without Medicaid were charged for paid CCM, where the practice tells; a practice that waives asks nobody."""
+    told = claims.filter(~pl.col("denied") & (pl.col("decoy") == "")).select("key")
+    shares = (
+        lines.filter(pl.col("row") >= 0)
+        .join(told, on="key", how="semi")
+        .group_by("row")
+        .agg(
+            share=pl.col("deductible").fill_null(0).sum() + pl.col("coinsurance").fill_null(0).sum(),
+            day=pl.col("from").max(),
+        )
+        .sort("row")
+    )
+    row = shares["row"].to_numpy()
+    episode = months.episode[row]
+    person, practice = episodes.person[episode], episodes.practice[episode]
+    charged = np.where(world.practice_waives[practice], 0, shares["share"].to_numpy())
+    frame = pl.DataFrame(
+        {
+            "number": (people.number[person] * 1000 + months.month[row]) * 10
+            + episodes.second_biller[episode],
+            "person": person,
+            "practice": practice,
+            "day": shares["day"],
+            "charged": charged,
+        }
+    )
+    return frame.filter(pl.Series(world.practice_tells_charges[practice] & ~people.dual[person]))
+
+
+def build_rosters(
+    parameters: dict[str, Any],
+    calendar: Calendar,
+    world: World,
+    people: People,
+    episodes: Episodes,
+    months: Months,
+    ended: Ints,
+    seed: int,
+    chunk: int,
+) -> pl.DataFrame:
+    """Alignments to payment models: some people whom nobody serves, through a specialist practice, and the planted months (F44)."""
+    models = paying_model(calendar.starts[:-1])
+    random = stream(seed, "rosters", chunk)
+    u = random.random((2, people.size))
+    last = int(np.flatnonzero(models != "").max()) if (models != "").any() else -1
+    able = (ended < 0) & (u[0] < parameters["records"]["aligned"]) & (last >= 0)
+    aligned = np.flatnonzero(able)
+    special = np.flatnonzero(world.practice_kind == SPECIALIST)
+    first = int(np.flatnonzero(models == models[last]).min()) if last >= 0 else 0
+    row = np.flatnonzero(months.error == "F44")
+    month = months.month[row]
+    return pl.DataFrame(
+        {
+            "model": pl.Series([*([models[last]] * len(aligned)), *models[month].tolist()], dtype=pl.String),
+            "person": np.concatenate([aligned, episodes.person[months.episode[row]]]),
+            "practice": np.concatenate(
+                [
+                    special[np.floor(u[1, aligned] * len(special)).astype(np.int64)],
+                    episodes.practice[months.episode[row]],
+                ]
+            ),
+            "from": np.concatenate([np.full(len(aligned), calendar.starts[first]), calendar.starts[month]]),
+            "through": np.concatenate([np.full(len(aligned), -1), calendar.last_day(month)]),
         }
     )

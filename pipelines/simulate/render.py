@@ -232,6 +232,8 @@ def record_tables(
         staff_credential=pl.when("by_practitioner")
         .then(pl.col("own_credential"))
         .otherwise(pl.col("credential")),
+        staff_country_code=pl.when("told").then(pl.when("abroad").then(pl.lit("PH")).otherwise(pl.lit("US"))),
+        supervision=pl.when(pl.col("told") & ~pl.col("by_practitioner")).then(pl.lit("general")),
         started_at=(pl.col("started") * 1_000_000).cast(pl.Datetime("us")),
         seconds="seconds",
         activity="activity",
@@ -245,3 +247,33 @@ def record_tables(
         "problems": problem,
         "care_management_time": activity,
     }
+
+
+def optional_tables(
+    world: World, people: People, rosters: pl.DataFrame, charges: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """model_rosters and patient_charges, which few deliver."""
+    roster = rosters.with_columns(
+        beneficiary_id=person_id(people, rosters["person"], rosters["from"]),
+        tin=tin_of(world, rosters["practice"]),
+    ).select(
+        model="model",
+        beneficiary_id="beneficiary_id",
+        practice_tin="tin",
+        aligned_from=date(pl.col("from")),
+        aligned_through=date(pl.col("through")),
+    )
+    charge = charges.with_columns(
+        beneficiary_id=person_id(people, charges["person"], charges["day"]),
+        tin=tin_of(world, charges["practice"]),
+    ).select(
+        charge_id=pl.lit("R") + pl.col("number").cast(pl.String).str.zfill(13),
+        beneficiary_id="beneficiary_id",
+        practice_tin="tin",
+        service_date=date(pl.col("day")),
+        charged_usd="charged",
+        collected_usd="charged",
+        waived_usd=pl.lit(None, dtype=pl.Int64),
+        waiver_reason=pl.lit(None, dtype=pl.String),
+    )
+    return {"model_rosters": roster, "patient_charges": charge}

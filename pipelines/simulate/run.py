@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipelines.simulate import groups, render_world, write_cclf, write_fhir, write_rif
+from pipelines.simulate import groups, render_world, truth, write_cclf, write_fhir, write_rif
 from pipelines.simulate.chunk import make_chunk
 from pipelines.simulate.deliveries import MonthlyFolders, month_ends, sent_every_january
 from pipelines.simulate.parameters import calendar, digest, load, with_options
@@ -85,6 +85,8 @@ def simulate(
         tables = OneFolder(extracts, schemas, files, covered.extract_day)
     known = {name: TableFile(truths / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
     try:
+        for name, frame in truth.pattern_truth(world).items():
+            known[name].write(frame)
         for name, frame in render_world.world_tables(settings, world).items():
             tables.write(name, sent_every_january(frame, covered) if monthly else frame)
         size = int(settings["window"]["chunk_people"])

@@ -188,6 +188,17 @@ def error_truth(
     return {"planted_errors": errors, "planted_findings": findings, "decoys": decoys}
 
 
+def pattern_truth(world: World) -> dict[str, pl.DataFrame]:
+    """planted_patterns: practices that ask no patient for their share (F48)."""
+    waiving = pl.Series(np.flatnonzero(world.practice_waives), dtype=pl.Int64)
+    tins = tin_of(world, waiving)
+    return {
+        "planted_patterns": pl.DataFrame(
+            {"rule_id": pl.Series(["F48"] * len(tins), dtype=pl.String), "practice_tin": tins}
+        )
+    }
+
+
 def effect_truth(calendar: Calendar, people: People, events: Events) -> dict[str, pl.DataFrame]:
     """prevented_events: what the twin world has and this one has not."""
     stays, visits = events.stay_prevented, events.emergency_prevented

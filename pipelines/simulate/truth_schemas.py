@@ -88,6 +88,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("is_planted", pa.bool_()),
         ]
     ),
+    "planted_patterns": pa.schema([("rule_id", pa.string()), ("practice_tin", pa.string())]),
     "decoys": pa.schema(
         [
             ("claim_id", pa.string()),

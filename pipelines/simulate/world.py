@@ -40,6 +40,9 @@ class World:
     practice_aco: Ints  # 0 = none
     practice_starts_ccm: Ints  # month index from which it bills CCM; NEVER
     practice_keeps_records: Bools
+    practice_tells_staffing: Bools  # of those: its time log says where staff work and under whose supervision
+    practice_tells_charges: Bools  # of those: it delivers what patients were charged
+    practice_waives: Bools  # of those: it asks nobody (planted)
     first_practitioner: Ints  # practice p has practitioners first[p] to first[p + 1] - 1
     practitioner_practice: Ints
     practitioner_npi: Ints
@@ -119,6 +122,7 @@ def build_world(parameters: dict[str, Any], people: int, seed: int, calendar: Ca
     )
     specialty = np.where(kind[owner] == HOSPITALIST, "11", specialty)
     specialty = np.where(nurse, np.where(np.arange(heads) % 3 == 0, "97", "50"), specialty)
+    staffing, charges, waives = _optional_records(parameters, seed, clinic, weight, keeps, starts <= opens)
     in_aco = random.random(count) < settings["accountable_care"]
     return World(
         place_weight=place_weight,
@@ -132,12 +136,38 @@ def build_world(parameters: dict[str, Any], people: int, seed: int, calendar: Ca
         practice_aco=np.where(in_aco, 1 + place % 12, 0),
         practice_starts_ccm=starts,
         practice_keeps_records=keeps,
+        practice_tells_staffing=staffing,
+        practice_tells_charges=charges,
+        practice_waives=waives,
         first_practitioner=first,
         practitioner_practice=owner,
         practitioner_npi=npi_numbers(heads),
         practitioner_is_nurse=nurse,
         practitioner_specialty=specialty,
     )
+
+
+def _optional_records(
+    parameters: dict[str, Any], seed: int, clinic: Ints, weight: Floats, keeps: Bools, early: Bools
+) -> tuple[Bools, Bools, Bools]:
+    """Practices whose record says who works where, those that deliver charges, and those that charge nobody.
+
+    The two largest physician practices that bill from the start do both where anybody does, so that a small population shows it.
+    """
+    random = stream(seed, "optional records", WORLD)
+    able = keeps & (clinic == PHYSICIAN)
+    first = np.flatnonzero(able & early)
+    first = first[np.argsort(-weight[first], kind="stable")]
+    told = []
+    for share in (parameters["records"]["staffing"], parameters["records"]["charges"]):
+        flag = able & (random.random(len(weight)) < share)
+        if share > 0:
+            flag[first[:2]] = True
+        told.append(flag)
+    waives = np.zeros(len(weight), dtype=bool)
+    if float(parameters["errors"]["scale"]) > 0:
+        waives[first[: int(parameters["errors"]["waiving_practices"])]] = True
+    return told[0], told[1], waives & told[1]
 
 
 def _adoption(

@@ -21,8 +21,8 @@ MONTH = dt.date(2023, 5, 1)
 MODELS = ("ledger_failures", "ledger_known", "ledger_facts", "ledger_closings", "findings")
 INPUTS = {
     "flags.ledger_run": "as_of date, through_month date, policy_version varchar, rules_version varchar",
-    "flags.rule_results": """rule_id varchar, subject_id varchar, beneficiary_id varchar, service_month date,
-        practitioner_npi varchar, status varchar, observed varchar, required varchar, is_certain boolean,
+    "flags.rule_results": """rule_id varchar, subject_kind varchar, subject_id varchar, beneficiary_id varchar,
+        service_month date, practitioner_npi varchar, practice_tin varchar, staff_id varchar, status varchar, observed varchar, required varchar, is_certain boolean,
         evidence_claim_line_ids varchar[], related_claim_line_ids varchar[], amount_usd decimal(14, 2),
         cost_share_usd decimal(14, 2)""",
     "flags.rule_catalogue": "rule_id varchar, severity varchar, certainty varchar, citation varchar",
@@ -148,10 +148,13 @@ class Bench:
                     "flags.rule_results",
                     *(
                         "F01",
+                        "practitioner_month",
                         f"{person}|{MONTH}",
                         person,
                         MONTH,
                         "npi",
+                        None,
+                        None,
                         status,
                         status,
                         "nothing wrong",

@@ -34,6 +34,28 @@ class Patient:
         return self.story["expect"]
 
 
+def crowds() -> list[Patient]:
+    """People of one practice who are alike: `_crowds.yml` says how many, and tells the story of one.
+
+    Nothing is expected of any of them: the practice and its worker are what is looked at. `seconds` of an activity grow by the
+    place of the person where `seconds_differ` is set.
+    """
+    people = []
+    for name, crowd in _yaml(CASES / "_crowds.yml").items():
+        for place in range(crowd["people"]):
+            story = {
+                key: crowd[key]
+                for key in ("person", "coverage", "visits", "time", "bills", "charges")
+                if key in crowd
+            }
+            if crowd.get("seconds_differ"):
+                story["time"] = [
+                    {**activity, "seconds": activity["seconds"] + place} for activity in crowd["time"]
+                ]
+            people.append(Patient(f"{name}{place:02d}", crowd["title"], story))
+    return people
+
+
 def patients() -> list[Patient]:
     stories = {path.stem: _yaml(path) for path in sorted(CASES.glob("[!_]*.yml"))}
     return [Patient(name, story["title"], story) for name, story in stories.items()]
@@ -59,6 +81,7 @@ def write_delivery(folder: Path, chosen: list[Patient]) -> dict[str, int]:
                 "practice_tin": practice["tin"],
                 "practice_name": practice["name"],
                 "pricing_locality": practice.get("locality"),
+                "practice_type": practice.get("type"),
             }
         )
         if practice["keeps"]:
@@ -172,7 +195,9 @@ def _rows(patient: Patient) -> Iterator[tuple[str, Row]]:
                 "staff_credential": activity["by"],
                 "started_at": f"{activity['date']} {activity.get('at', '10:00')}:00",
                 "seconds": activity.get("seconds", activity.get("minutes", 0) * 60),
-                "programme": "CCM",
+                "programme": activity.get("programme", "CCM"),
+                "staff_country_code": activity.get("country"),
+                "supervision": activity.get("supervision"),
                 "decision_making_level": activity.get("decisions"),
                 "is_voided": activity.get("voided", False),
             },
@@ -202,6 +227,28 @@ def _rows(patient: Patient) -> Iterator[tuple[str, Row]]:
                 "icd_version": 10,
                 "recorded_date": problem.get("since"),
                 "resolved_date": problem.get("resolved"),
+            },
+        )
+    for alignment in story.get("aligned", []):
+        yield (
+            "model_rosters",
+            {
+                **who,
+                "model": alignment["to"],
+                "practice_tin": practitioners()[alignment["with"]]["tin"],
+                "aligned_from": alignment["from"],
+                "aligned_through": alignment.get("through"),
+            },
+        )
+    for n, charge in enumerate(story.get("charges", []), 1):
+        yield (
+            "patient_charges",
+            {
+                **who,
+                "charge_id": f"{patient.id}-G{n}",
+                "practice_tin": practitioners()[charge["by"]]["tin"],
+                "service_date": charge["date"],
+                "charged_usd": charge["usd"],
             },
         )
     for n, plan in enumerate(story.get("plans", []), 1):

@@ -26,6 +26,8 @@ _PEOPLE_TABLES = [
     "care_plans",
     "problems",
     "do_not_contact",
+    "model_rosters",
+    "patient_charges",
 ]
 _claims_contract = yaml.safe_load((CONTRACTS / "claims.yml").read_text(encoding="utf-8"))
 COLUMNS = {

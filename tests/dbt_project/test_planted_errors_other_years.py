@@ -11,16 +11,20 @@ import pytest
 
 from pipelines.simulate import simulate
 from tests.dbt_project.built_warehouse import Built, build
+from tests.dbt_project.test_planted_errors import IN_CLINICS, UNPLANTED
 from tests.dbt_project.test_planted_errors import PLANTED as PLANTED_BEFORE_2026
-from tests.dbt_project.test_planted_errors import UNPLANTED
 
 PEOPLE, MONTHS, SEED = 1500, 36, 20
-PLANTED = PLANTED_BEFORE_2026 | {"F41"}
-PLANTED_LATE = {"F07", "F08", "F09", "F37", "F40", "F41", "F42", "F49"}
+PLANTED = PLANTED_BEFORE_2026 | IN_CLINICS | {"F39", "F41"}
+PLANTED_LATE = {"F07", "F08", "F09", "F37", "F39", "F40", "F41", "F42", "F44", "F45", "F49"}
 # Last month of the window, planted rules that its policy leaves no room for (no staff add-on before 2020), practices.
 WINDOWS = {
-    "2015 to 2017": ("2017-12", {"F07", "F08", "F09", "F11", "F37", "F40", "F41", "F42", "F49"}, ""),
-    "2019 to 2021": ("2021-12", {"F08", "F09", "F40", "F41"}, ""),
+    "2015 to 2017": (
+        "2017-12",
+        {"F07", "F08", "F09", "F11", "F37", "F38", "F39", "F40", "F41", "F42", "F45", "F49"},
+        "",
+    ),
+    "2019 to 2021": ("2021-12", {"F08", "F09", "F39", "F40", "F41", "F44", "F45"}, ""),
     "clinics and 2026": ("2026-08", set(), "practices: {rhc: 0.2, fqhc: 0.1, hospital_outpatient: 0.4}\n"),
 }
 
@@ -52,13 +56,14 @@ def _truth(folder: Path, condition: str) -> set[tuple[str, str, dt.date, str]]:
 def test_every_planted_error_is_found_and_nothing_else(years: tuple[Built, Path, set[str]]) -> None:
     built, folder, absent = years
     columns = "rule_id, beneficiary_id, service_month, practitioner_npi"
-    found = set(built.rows(f"select {columns} from flags.findings"))
+    found = set(built.rows(f"select {columns} from flags.findings where subject_kind = 'practitioner_month'"))
     planted = _truth(folder, "is_planted")
     kinds = set(json.loads((folder / "truth" / "truth.json").read_text())["planted_errors"])
     assert built.failures == []
     assert {"F01", "F02", "F03", "F10", "F12", "F13", "F14", "F15", "F24", "F26", "F28", "F35"} <= kinds
     assert absent.isdisjoint(kinds)
-    assert kinds >= {"F32", "F43", *PLANTED_LATE} - absent
+    assert kinds >= {"F32", "F43", "F52", *PLANTED_LATE} - absent
+    assert absent or kinds >= IN_CLINICS
     assert planted - found == set()
     assert {finding for finding in found if finding[0] in PLANTED} - _truth(folder, "true") == set()
     spoilt = {(person, month) for _, person, month, _ in _truth(folder, "true")}

@@ -109,10 +109,32 @@ def test_minutes_are_written_in_the_ladder_alone() -> None:
     assert not [row for row in rows("eligibility_limits") if "minute" in row["unit"]]
 
 
+# Lanes of which no cap on further blocks is known; no reading recommends them.
+WITHOUT_A_CAP = {"CHI", "PIN", "PIN_PS"}
+
+
 def test_every_code_of_the_ladder_has_a_unit_limit_for_as_long_as_it_is_in_force() -> None:
     limits = {(row["hcpcs_code"], row["effective_from"], row["effective_to"]) for row in rows("unit_limits")}
+    assert WITHOUT_A_CAP.isdisjoint(row["lane"] for row in rows("billable_readings"))
     for row in rows("time_ladder"):
+        if row["lane"] in WITHOUT_A_CAP and row["code_role"] == "addon":
+            continue
         assert (row["hcpcs_code"], row["effective_from"], row["effective_to"]) in limits, row
+
+
+@pytest.mark.parametrize("name", ["clinic_code_periods", "collaborative_care_months"])
+def test_seeds_about_codes_name_known_codes_while_they_are_payable(name: str) -> None:
+    codes = rows("care_management_codes")
+    for row in rows(name):
+        periods = [code for code in codes if code["hcpcs_code"] == row["hcpcs_code"]]
+        assert in_force_throughout(periods, row), row
+
+
+def test_limits_are_those_of_rules_that_read_them() -> None:
+    for row in rows("rule_limits"):
+        (sql,) = (DBT_PROJECT / "models/flags/rules").glob(f"rule_{row['rule_id'].lower()}_*.sql")
+        patterns = "".join(path.read_text() for path in (DBT_PROJECT / "models/flags/patterns").glob("*.sql"))
+        assert f"'{row['limit_name']}'" in sql.read_text() + patterns, row
 
 
 def test_readings_name_lanes_of_the_ladder_and_no_two_share_a_preference() -> None:

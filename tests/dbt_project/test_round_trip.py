@@ -22,6 +22,8 @@ BESIDE = (
     "core_care_management_time",
     "core_care_plans",
     "core_problems",
+    "core_model_rosters",
+    "core_patient_charges",
     "core_consents",
     "core_encounters",
     "core_practices",

@@ -62,6 +62,14 @@ def test_the_catalogue_and_one_rule_come_as_json_too(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_a_flag_that_is_no_rule_is_answered_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "f51"]) == 0
+    assert "return_by" in capsys.readouterr().out
+    assert main(["rules", "F51", "--json"]) == 0
+    (flag,) = json.loads(capsys.readouterr().out)
+    assert flag["flag_id"] == "F51"
+
+
 def test_one_rule_names_the_policy_that_it_reads_and_the_audits_that_it_stands_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

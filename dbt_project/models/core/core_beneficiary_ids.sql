@@ -73,6 +73,10 @@ delivered as (
     union
     select beneficiary_id as delivered_id from {{ ref('stg_landing__do_not_contact') }}
     union
+    select beneficiary_id as delivered_id from {{ ref('stg_landing__model_rosters') }}
+    union
+    select beneficiary_id as delivered_id from {{ ref('stg_landing__patient_charges') }}
+    union
     select delivered_id from ends
     union
     select beneficiary_id as delivered_id from ends

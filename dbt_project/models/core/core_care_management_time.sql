@@ -17,6 +17,8 @@ select
     newest.practice_tin,
     newest.staff_id,
     newest.staff_credential,
+    newest.staff_country_code,
+    newest.supervision,
     credentials.performer_role,
     cast({{ dbt.date_trunc('month', 'newest.started_at') }} as date) as service_month,
     cast(newest.started_at as date) as activity_date,

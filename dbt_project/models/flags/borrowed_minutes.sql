@@ -126,6 +126,18 @@ doubts as (
             and activities.practitioner_npi = planning_days.practitioner_npi
             and activities.activity_date = planning_days.from_date
     where activities.not_counted_reason is null and activities.performer_role = 'practitioner'
+
+    union all
+
+    select
+        'unsupported_staff' as reason,
+        beneficiary_id,
+        service_month,
+        practitioner_npi,
+        performer_role,
+        seconds
+    from activities
+    where not_counted_reason is null and (is_abroad or not is_supervised)
 ),
 
 summed as (

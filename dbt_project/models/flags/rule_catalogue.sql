@@ -8,14 +8,16 @@
     {%- endfor -%}
 {%- endif -%}
 {%- set text_columns = [
-    'rule_id', 'families', 'title', 'citation', 'severity', 'certainty', 'determinism', 'confidence', 'rests_on',
-    'evidence', 'does_not_cover', 'reviewed'
+    'rule_id', 'families', 'subjects', 'title', 'citation', 'severity', 'certainty', 'determinism', 'confidence', 'rests_on',
+    'evidence', 'optional_evidence', 'does_not_cover', 'reviewed'
 ] %}
+{#- what most rules are: asked of every practitioner-month, on evidence that every bill must have #}
+{%- set defaults = {'subjects': 'practitioner_month', 'optional_evidence': 'none'} %}
 
 {% for rule in rules %}
 select
     {% for column in text_columns -%}
-    cast('{{ dbt.escape_single_quotes(rule.config.meta[column] | string) }}' as {{ dbt.type_string() }}) as {{ column }},
+    cast('{{ dbt.escape_single_quotes(rule.config.meta.get(column, defaults.get(column)) | string) }}' as {{ dbt.type_string() }}) as {{ column }},
     {% endfor -%}
     cast('{{ rule.config.meta.effective_from }}' as date) as effective_from,
     cast('{{ rule.config.meta.effective_to }}' as date) as effective_to,

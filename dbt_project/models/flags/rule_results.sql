@@ -1,4 +1,4 @@
--- Every rule in force for every practitioner-month with paid CCM: one row, one status.
+-- Every rule in force for every subject that it is asked of: one row, one status.
 with results as (
     select * from {{ ref('rule_f01_duplicate_base_same_practitioner') }}
     union all
@@ -74,6 +74,10 @@ with results as (
     union all
     select * from {{ ref('rule_f37_office_price_in_a_facility') }}
     union all
+    select * from {{ ref('rule_f38_clinic_code_at_fault') }}
+    union all
+    select * from {{ ref('rule_f39_primary_care_add_on_at_fault') }}
+    union all
     select * from {{ ref('rule_f40_level_without_its_patient') }}
     union all
     select * from {{ ref('rule_f41_short_and_full_monitoring') }}
@@ -82,17 +86,32 @@ with results as (
     union all
     select * from {{ ref('rule_f43_transitional_care_at_fault') }}
     union all
+    select * from {{ ref('rule_f44_paid_for_by_a_model') }}
+    union all
+    select * from {{ ref('rule_f45_community_care_without_visit_or_minutes') }}
+    union all
+    select * from {{ ref('rule_f46_practice_pattern') }}
+    union all
+    select * from {{ ref('rule_f47_worker_pattern') }}
+    union all
+    select * from {{ ref('rule_f48_coinsurance_waived') }}
+    union all
     select * from {{ ref('rule_f49_paid_above_the_fee_schedule') }}
     union all
     select * from {{ ref('rule_f50_after_withdrawal_or_death') }}
+    union all
+    select * from {{ ref('rule_f52_staff_abroad_or_unsupervised') }}
 )
 
 select
     results.rule_id,
     results.subject_id,
+    subjects.subject_kind,
     subjects.beneficiary_id,
     subjects.service_month,
     subjects.practitioner_npi,
+    subjects.practice_tin,
+    subjects.staff_id,
     results.status,
     results.observed,
     results.required,

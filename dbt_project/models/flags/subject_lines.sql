@@ -84,6 +84,17 @@ subjects as (
     select distinct paid_lines.subject_id
     from paid_lines
     inner join families on paid_lines.family = families.family
+),
+
+-- Rural health clinics and health centres are told by their practice's type or by their type of bill.
+clinic_claims as (
+    select distinct claims.claim_id
+    from {{ ref('core_claims') }} as claims
+    inner join {{ ref('clinic_bill_types') }} as clinics
+        on
+            substr(ltrim(claims.bill_type_code, '0'), 1, 2) = clinics.bill_type_prefix
+            and {{ in_force('clinics', 'claims.from_date') }}
+    where claims.is_final
 )
 
 select
@@ -106,6 +117,7 @@ select
     lines.units,
     lines.place_of_service_code,
     lines.setting,
+    clinic_claims.claim_id is not null or coalesce(practices.practice_type, 'unknown') in ('rhc', 'fqhc') as is_of_clinic,
     lines.allowed_usd,
     -- units of this code in the practitioner-month up to and including this line, in order of payment
     sum(lines.units) over (
@@ -122,3 +134,5 @@ select
     coalesce(lines.deductible_usd, 0) + coalesce(lines.coinsurance_usd, 0) as cost_share_usd
 from paid_lines as lines
 inner join subjects on lines.subject_id = subjects.subject_id
+left join clinic_claims on lines.claim_id = clinic_claims.claim_id and lines.claim_type = 'outpatient'
+left join {{ ref('core_practices') }} as practices on lines.practice_tin = practices.practice_tin

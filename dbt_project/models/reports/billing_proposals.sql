@@ -17,7 +17,9 @@ judged as (
         results.service_month,
         results.practitioner_npi,
         {{ list_agg_distinct("case when results.status = 'fail' then results.rule_id end") }} as objections,
-        {{ list_agg_distinct("case when results.status = 'cannot_assess' then results.rule_id end") }} as open_questions,
+        -- a table that few deliver holds no bill up where it is missing
+        {{ list_agg_distinct("case
+            when results.status = 'cannot_assess' and catalogue.optional_evidence = 'none' then results.rule_id end") }} as open_questions,
         count(*) as rules_asked
     from {{ ref('rule_results') }} as results
     inner join {{ ref('rule_catalogue') }} as catalogue on results.rule_id = catalogue.rule_id

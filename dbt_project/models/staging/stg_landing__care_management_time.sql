@@ -5,6 +5,8 @@ select
     practice_tin,
     staff_id,
     staff_credential,
+    staff_country_code,
+    supervision,
     started_at,
     seconds,
     activity,

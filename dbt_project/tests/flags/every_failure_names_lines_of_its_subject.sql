@@ -1,4 +1,4 @@
--- A finding without lines, or with lines of somebody else, cannot be checked by anybody.
+-- A finding without lines, or with lines of somebody else, cannot be checked by anybody; a pattern names no single payment.
 with named_lines as (
     select
         finding_id,
@@ -27,6 +27,7 @@ from {{ ref('findings') }} as findings
 left join matched on findings.finding_id = matched.finding_id
 where
     findings.review_state != 'closed'
+    and findings.subject_kind = 'practitioner_month'
     and (
         coalesce(matched.lines_named, 0) = 0
         or matched.lines_named != matched.own_lines

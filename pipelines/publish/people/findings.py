@@ -70,6 +70,13 @@ def view(sources: Sources) -> dict[str, Any]:
         PERSON,
         Column("practice_tin", "Practice"),
         Column("practitioner_npi", "Practitioner", place="detail"),
+        Column(
+            "subject_kind",
+            "About",
+            words={name: sentence(name) for name in ("practitioner_month", "practice_year", "worker_year")},
+            place="detail",
+        ),
+        Column("staff_id", "Worker", place="detail"),
         Column("observed", "Found"),
         Column("required", "Required", place="detail"),
         Column("amount_usd", "Paid", "dollars"),

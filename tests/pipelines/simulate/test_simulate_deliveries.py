@@ -33,6 +33,8 @@ KEYS = {
     "care_plans": "care_plan_id",
     "problems": "problem_id",
     "encounters": "encounter_id",
+    "model_rosters": "model, beneficiary_id, aligned_from",
+    "patient_charges": "charge_id",
     "practices": "practice_tin",
     "locality_gpci": "pricing_locality, effective_from",
     "providers": "npi, practice_tin",

@@ -72,7 +72,7 @@ def beside(codes: str, other: str) -> str:
     )
 
 
-# What each rule looks for, over practitioner-months. (F41 begins in 2026, after this window: test_planted_errors_other_years.)
+# What each rule looks for, over practitioner-months. (F39 and F41 begin in 2026, after this window: test_planted_errors_other_years.)
 AUDIT = {
     "F01": "select s.* from audited s where base_lines > 1 and (u99490 > 1 or u99487 > 1 or u99491 > 1)"
     " and most_base_units = 1",
@@ -124,6 +124,9 @@ AUDIT = {
     f" or {PRICED.split('where')[1]} and l.place_of_service_code = '22'"
     " and abs(l.allowed_usd - 0.85 * l.units * p.nonfacility_usd) < 0.011",
     "F49": f"{PRICED} and l.allowed_usd > 1.01 * l.units * p.nonfacility_usd",
+    "F38": "select distinct l.beneficiary_id, l.service_month, l.rendering_npi from final_lines l"
+    " join practices p on p.practice_tin = l.billing_tin and p.practice_type in ('rhc', 'fqhc')"
+    f" where l.hcpcs_code in {CCM} and not l.is_denied and l.from_date between date '2018-01-01' and date '2024-12-31'",
     "F40": "select l.beneficiary_id, l.service_month, l.rendering_npi from final_lines l"
     " join people_ids i using (beneficiary_id)"
     " join enrollment_months e on e.beneficiary_id = i.delivered_id and e.service_month = l.service_month"
@@ -134,6 +137,17 @@ AUDIT = {
     " select 1 from final_claims c where c.beneficiary_id = l.beneficiary_id and not c.is_denied"
     " and c.claim_type in ('inpatient', 'snf')"
     " and c.through_date between l.from_date - interval 30 day and l.from_date)",
+    "F44": "select distinct s.beneficiary_id, s.service_month, s.npi from audited s"
+    " join people_ids i using (beneficiary_id) join model_rosters r on r.beneficiary_id = i.delivered_id"
+    " where r.practice_tin = s.tin and s.first_day >= r.aligned_from"
+    " and s.first_day <= coalesce(r.aligned_through, date '9999-12-31')",
+    "F45": "select l.beneficiary_id, l.service_month, l.rendering_npi from final_lines l where l.hcpcs_code = 'G0019'"
+    " and not l.is_denied and 3600 > (select coalesce(sum(t.seconds), 0) from care_management_time t"
+    " join people_ids i on i.delivered_id = t.beneficiary_id where i.beneficiary_id = l.beneficiary_id"
+    " and t.programme = 'CHI' and date_trunc('month', t.started_at) = l.service_month)",
+    "F52": "select distinct s.beneficiary_id, s.service_month, s.npi from audited s"
+    " join activity a on a.beneficiary_id = s.beneficiary_id and a.service_month = s.service_month"
+    " and a.practitioner_npi = s.npi where a.staff_country_code <> 'US' or a.supervision = 'none'",
     "F35": """
         select s.* from audited s
         left join (select i.beneficiary_id, max(death_date) as died from beneficiaries b

@@ -28,6 +28,8 @@ NOT_IN_FHIR = [
     "consents",
     "encounters",
     "locality_gpci",
+    "model_rosters",
+    "patient_charges",
     "practices",
     "problems",
     "providers",

@@ -73,6 +73,8 @@ judged as (
             when facts.record_facts <> gone.record_facts then 'record_changed'
             when run.policy_version <> gone.policy_version then 'policy_changed'
             when run.rules_version <> gone.rules_version then 'rule_changed'
+            -- a pattern rests on figures of many people: that they moved is all that can be said
+            when gone.subject_kind <> 'practitioner_month' then 'pattern_changed'
             else 'not_determined'
         end as reason
     from gone
@@ -82,7 +84,7 @@ judged as (
     left join {{ ref('rule_results') }} as results
         on
             gone.rule_id = results.rule_id
-            and gone.beneficiary_id = results.beneficiary_id
+            and coalesce(gone.beneficiary_id, gone.subject_id) = coalesce(results.beneficiary_id, results.subject_id)
             and gone.service_month = results.service_month
             and coalesce(gone.practitioner_npi, '') = coalesce(results.practitioner_npi, '')
 ),
@@ -96,7 +98,7 @@ successors as (
     inner join {{ ref('ledger_failures') }} as failures
         on
             judged.rule_id = failures.rule_id
-            and judged.beneficiary_id = failures.beneficiary_id
+            and coalesce(judged.beneficiary_id, judged.subject_id) = coalesce(failures.beneficiary_id, failures.subject_id)
             and judged.service_month = failures.service_month
             and coalesce(judged.practitioner_npi, '') = coalesce(failures.practitioner_npi, '')
     group by judged.finding_id
@@ -107,11 +109,13 @@ select
     judged.rule_id,
     judged.severity,
     judged.certainty,
+    judged.subject_kind,
     judged.subject_id,
     judged.beneficiary_id,
     judged.service_month,
     judged.practitioner_npi,
     judged.practice_tin,
+    judged.staff_id,
     judged.observed,
     judged.required,
     judged.claim_line_ids,

@@ -1,5 +1,5 @@
--- What fails in this run, under a key that outlives it: the rule and the lines at fault. Lines keep their identifiers when a
--- person's identifier changes or a delivery is repeated, so the key does too.
+-- What fails in this run, under a key that outlives it: the rule and the lines at fault, of a pattern the subject. Lines keep their
+-- identifiers when a person's identifier changes or a delivery is repeated, so the key does too.
 with practices as (
     select
         subject_id,
@@ -17,11 +17,13 @@ select
     -- facts that are recalled, or edits that hold for one day only, warn whatever the rule's own severity
     case when results.is_certain then catalogue.severity else 'warning' end as severity,
     case when results.is_certain then catalogue.certainty else 'warning_only' end as certainty,
+    results.subject_kind,
     results.subject_id,
     results.beneficiary_id,
     results.service_month,
     results.practitioner_npi,
-    practices.practice_tin,
+    coalesce(results.practice_tin, practices.practice_tin) as practice_tin,
+    results.staff_id,
     results.observed,
     results.required,
     results.evidence_claim_line_ids as claim_line_ids,

@@ -59,7 +59,7 @@ disallowed_lines as (
     group by claim_line_id
 ),
 
--- an add-on that is itself out of force is F13's
+-- an add-on that is itself out of force is F13's, one of advanced primary care management F39's
 add_ons as (
     select
         add_on.subject_id,
@@ -82,7 +82,7 @@ add_ons as (
             add_on.subject_id = base.subject_id
             and pair.base_hcpcs_code = base.hcpcs_code
     left join disallowed_lines on base.claim_line_id = disallowed_lines.claim_line_id
-    where add_on.code_role = 'addon' and add_on.is_in_force
+    where add_on.code_role = 'addon' and add_on.is_in_force and coalesce(add_on.family, 'none') != 'APCM_BHI'
     group by add_on.subject_id, add_on.claim_line_id, add_on.paid_usd, add_on.cost_share_usd
 ),
 

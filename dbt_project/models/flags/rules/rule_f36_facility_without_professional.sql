@@ -7,20 +7,9 @@ with subjects as (
 
 -- Clinics are paid on institutional claims alone, so nothing is missing beside theirs.
 facility_lines as (
-    select lines.*
-    from {{ ref('subject_lines') }} as lines
-    left join {{ ref('core_practices') }} as practice on lines.practice_tin = practice.practice_tin
-    left join {{ ref('core_claim_lines') }} as claim_lines on lines.claim_line_id = claim_lines.claim_line_id
-    left join {{ ref('core_claims') }} as claims on claim_lines.claim_id = claims.claim_id and claims.is_final
-    left join {{ ref('clinic_bill_types') }} as clinics
-        on
-            substr(ltrim(claims.bill_type_code, '0'), 1, 2) = clinics.bill_type_prefix
-            and {{ in_force('clinics', 'lines.from_date') }}
-    where
-        lines.is_ccm
-        and lines.claim_type = 'outpatient'
-        and clinics.bill_type_prefix is null
-        and coalesce(practice.practice_type, 'unknown') not in ('rhc', 'fqhc')
+    select *
+    from {{ ref('subject_lines') }}
+    where is_ccm and claim_type = 'outpatient' and not is_of_clinic
 ),
 
 professional_months as (
