@@ -107,6 +107,17 @@ def _care_month(starts: NDArray[np.int64], kind: str) -> NDArray[np.str_]:
     return _by_month(starts, months, "hcpcs_code")
 
 
+def general_code_alone(starts: NDArray[np.int64], code: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """[month] whether clinics are paid by their general code and not by the physicians' `code` of the month."""
+    periods = seed("clinic_code_periods").with_columns(days("effective_from"), days("effective_to"))
+    general, own = np.zeros(len(starts), dtype=bool), np.zeros(len(starts), dtype=bool)
+    for row in periods.iter_rows(named=True):
+        here = (starts >= row["effective_from"]) & (starts <= row["effective_to"])
+        general |= here & (row["kind"] == "general")
+        own |= here & (row["hcpcs_code"] == code)
+    return general & ~own
+
+
 def paying_model(starts: NDArray[np.int64]) -> NDArray[np.str_]:
     """[month] a payment model that for certain pays for CCM itself, '' where none is known."""
     models = seed("payment_model_overlays").filter(

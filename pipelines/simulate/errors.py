@@ -15,6 +15,7 @@ from pipelines.simulate.companions import (
     BESIDE_ANY_BILL,
     IN_PLACE_OF_CCM,
     companions,
+    general_code_alone,
     in_force,
     paying_model,
 )
@@ -240,7 +241,8 @@ def spoil_months(
     mark("F49", priced)
     centre = world.is_health_centre[episodes.practice[months.episode[planned]]]
     ordinary = billed & ~months.denied[planned] & (whole == "")
-    mark("F38", ordinary & centre & (calendar.ladder.general != "")[when])
+    alone = general_code_alone(calendar.starts[:-1], calendar.ladder.base[STAFF])
+    mark("F38", ordinary & centre & alone[when])
     mark("F44", clean & (paying_model(calendar.starts[:-1]) != "")[when])
     told = world.practice_tells_staffing[episodes.practice[months.episode[planned]]]
     mark("F52", clean & told & (lane != PRACTITIONER))
