@@ -54,7 +54,7 @@ def checksums(folder: Path) -> dict[str, str]:
 def test_the_same_arguments_give_the_same_bytes(small, own, tmp_path):
     simulate(1100, 18, 5, tmp_path, parameters=own)
     first, second = checksums(small), checksums(tmp_path)
-    assert len(first) == 16 + 12 + 1 + 1
+    assert len(first) == 17 + 12 + 1 + 1
     assert first == second
 
 
