@@ -87,6 +87,21 @@ def make_parser() -> argparse.ArgumentParser:
     )
     out(run)
 
+    backfill = command(
+        "backfill",
+        do_backfill,
+        "the runs of a range of months again, each from landing into a folder of its own",
+    )
+    backfill.add_argument("--from", dest="first", required=True, type=month, metavar="YYYY-MM")
+    backfill.add_argument("--to", dest="last", required=True, type=month, metavar="YYYY-MM")
+    backfill.add_argument(
+        "--as-of",
+        type=day,
+        help="what was known on that day (default: for each month, when it was first covered)",
+    )
+    backfill.add_argument("--jobs", type=positive, default=1, help="so many months at a time (default: 1)")
+    out(backfill)
+
     simulate = command("simulate", do_simulate, "a synthetic Medicare population with known truth")
     simulate.add_argument("--people", type=positive, default=5_000)
     simulate.add_argument("--months", type=positive, default=36)
@@ -246,6 +261,20 @@ def do_run(chosen: argparse.Namespace) -> int:
     except (LandingError, Busy) as problem:
         print(f"ccm: {problem}", file=sys.stderr)
         return 1
+
+
+def do_backfill(chosen: argparse.Namespace) -> int:
+    from pipelines.backfill import CannotBackfill, backfill
+    from pipelines.settings import from_environment
+
+    if chosen.last < chosen.first:
+        raise Usage("--to lies before --from")
+    try:
+        return backfill(
+            from_environment(chosen.out), chosen.first, chosen.last, as_of=chosen.as_of, jobs=chosen.jobs
+        )
+    except CannotBackfill as problem:
+        raise Usage(str(problem)) from None
 
 
 def do_simulate(chosen: argparse.Namespace) -> int:

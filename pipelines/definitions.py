@@ -16,6 +16,7 @@ import dagster as dg
 
 from pipelines import checks, schedule, warehouse
 from pipelines.faults import of_error
+from pipelines.lineage import Lineage, lineage
 from pipelines.progress import Progress
 from pipelines.settings import Settings, from_environment, timetable
 from pipelines.window import NothingLanded, RunWindow, window
@@ -41,6 +42,9 @@ class RunContext:
 
     def window(self) -> RunWindow:
         return window(self.settings, self.as_of, self.through)
+
+    def lineage(self) -> Lineage:
+        return lineage(self.settings, self.window())
 
 
 def build(context: RunContext) -> dg.Definitions:
@@ -153,7 +157,7 @@ def build(context: RunContext) -> dg.Definitions:
         from pipelines.publish.tables import export
 
         with context.progress.step("tables"):
-            counts = export(settings)
+            counts = export(settings, context.lineage())
         return dg.MaterializeResult(
             metadata={"folder": dg.MetadataValue.path(settings.out / "tables"), **counts}
         )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
 import resource
 import shutil
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -22,10 +20,11 @@ import duckdb
 
 from pipelines import faults, run_records
 from pipelines.extracts.landed import manifests
+from pipelines.lineage import code_version, policy_version
 from pipelines.progress import Progress
 from pipelines.publish import publication
 from pipelines.run_lock import only_writer
-from pipelines.settings import POLICY_SEEDS, REPOSITORY, Settings
+from pipelines.settings import Settings
 from pipelines.window import NothingLanded
 
 # The embedded default: small enough for a minute, large enough that every state and rule occurs.
@@ -266,27 +265,6 @@ def write_quality(settings: Settings, outcomes: list[Any]) -> None:
     (settings.out / "quality.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
-def policy_version() -> str:
-    """SHA-256 over the policy seeds, shortened: two runs with one value used the same policy."""
-    digest = hashlib.sha256()
-    for path in sorted(POLICY_SEEDS.glob("*.csv")):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def code_version() -> str:
-    """Git commit of the checkout, or the package's version outside one."""
-    git = shutil.which("git")
-    if git:
-        found = subprocess.run(
-            [git, "-C", str(REPOSITORY), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-        )
-        if found.returncode == 0:
-            return found.stdout.strip()
-    return version("ccm-warehouse")
-
-
 def peak_memory_bytes() -> int:
     """Largest resident size of this process or any one child, in bytes (Linux reports kilobytes)."""
     own, children = (
@@ -299,6 +277,7 @@ def what_was_asked(context: Any) -> dict[str, Any]:
     """What a run was made from: enough to build the same rows again from landing."""
     batches = manifests(context.settings)
     window = context.window() if batches else None
+    made_from = context.lineage() if batches else None
     return {
         "as_of": window.as_of if window else None,
         "through": window.through.isoformat()[:7] if window else None,
@@ -308,8 +287,12 @@ def what_was_asked(context: Any) -> dict[str, Any]:
             "python": platform.python_version(),
             **{tool: version(tool) for tool in TOOLS},
         },
+        "lineage": asdict(made_from) if made_from else None,
         "inputs": [
-            {key: batch.get(key) for key in ("batch_id", "format", "received_date", "files")}
+            {
+                **{key: batch.get(key) for key in ("batch_id", "format", "received_date", "files")},
+                "is_read": made_from is not None and batch["batch_id"] in made_from.batches,
+            }
             for batch in batches
         ],
     }

@@ -78,6 +78,11 @@ class Settings:
         return self.out / "worklists"
 
     @property
+    def backfill(self) -> Path:
+        """One folder a month that was built again, beside what is published now."""
+        return self.out / "backfill"
+
+    @property
     def ledger(self) -> Path:
         """What must survive a rebuild of the warehouse: first-seen dates and review states of findings."""
         return self.out / "ledger"

@@ -6,6 +6,9 @@ import shutil
 
 import duckdb
 
+from pipelines import lineage
+from pipelines.extracts.delivery import sql_text
+from pipelines.lineage import Lineage
 from pipelines.settings import Settings
 
 # name -> (schema, columns that order the file)
@@ -22,8 +25,8 @@ PUBLISHED: dict[str, tuple[str, str]] = {
 }
 
 
-def export(settings: Settings) -> dict[str, int]:
-    """Write every published table to `tables/`, all or none; returns table -> rows.
+def export(settings: Settings, made_from: Lineage) -> dict[str, int]:
+    """Write every published table to `tables/`, all or none, each with what it was made from; returns table -> rows.
 
     The folder is exchanged as a whole, so a reader never sees tables of two runs side by side.
     """
@@ -31,17 +34,20 @@ def export(settings: Settings) -> dict[str, int]:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     counts: dict[str, int] = {}
+    metadata = ", ".join(f"'{name}': {sql_text(value)}" for name, value in made_from.as_metadata().items())
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         con.execute(f"set memory_limit = '{settings.memory_limit}'")
         con.execute(f"set temp_directory = '{settings.temporary}'")
         for name, (schema, order) in PUBLISHED.items():
             path = fresh / f"{name}.parquet"
             con.execute(
-                f"copy (select * from {schema}.{name} order by {order}) to '{path}' (format parquet, compression zstd)"
+                f"copy (select * from {schema}.{name} order by {order}) to '{path}'"
+                f" (format parquet, compression zstd, kv_metadata {{{metadata}}})"
             )
             path.chmod(0o600)
             row = con.execute(f"select count(*) from {schema}.{name}").fetchone()
             counts[name] = int(row[0]) if row else 0
+    lineage.write(fresh, made_from)
     shutil.rmtree(settings.tables, ignore_errors=True)
     fresh.rename(settings.tables)
     return counts
