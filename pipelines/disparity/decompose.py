@@ -75,27 +75,17 @@ class Oaxaca:
 
 
 def oaxaca(outcome: ArrayLike, covariates: ArrayLike, is_first: ArrayLike) -> Oaxaca:
-    """Oaxaca (1973) and Blinder (1973) by least squares with a constant.
+    """Oaxaca (1973) and Blinder (1973) by statsmodels, least squares with a constant.
 
-    outcome: (n,); covariates: (n, k) without the constant; is_first: (n,) boolean. For a 0/1 outcome this is a linear
-    probability model.
+    outcome: (n,); covariates: (n, k) without the constant and of full rank within each group; is_first: (n,) boolean. For a 0/1
+    outcome this is a linear probability model.
     """
+    from statsmodels.stats.oaxaca import OaxacaBlinder
+
     y, mask = np.asarray(outcome, float), np.asarray(is_first, bool)
-    x = np.column_stack([np.ones(len(y)), np.asarray(covariates, float)])
-
-    def fit(design: Array, rows: NDArray[np.bool_]) -> Array:
-        return np.asarray(np.linalg.lstsq(design[rows], y[rows], rcond=None)[0])
-
-    first, second = fit(x, mask), fit(x, ~mask)
-    pooled = fit(np.column_stack([x, mask]), np.ones(len(y), bool))[:-1]
-    distance = x[mask].mean(axis=0) - x[~mask].mean(axis=0)
-    gap = float(y[mask].mean() - y[~mask].mean())
-    explained = float(distance @ pooled)
-    return Oaxaca(
-        gap,
-        float(distance @ second),
-        float(x[~mask].mean(axis=0) @ (first - second)),
-        float(distance @ (first - second)),
-        explained,
-        gap - explained,
-    )
+    # statsmodels takes the lower value of the indicator as its first group; `swap` would put the higher mean first instead.
+    x = np.column_stack([np.asarray(covariates, float), ~mask])
+    model = OaxacaBlinder(y, x, x.shape[1] - 1, hasconst=False, swap=False)
+    endowments, coefficients, interaction, gap = (float(one) for one in model.three_fold().params)
+    unexplained, explained, _ = (float(one) for one in model.two_fold().params)
+    return Oaxaca(gap, endowments, coefficients, interaction, explained, unexplained)

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
-from pipelines.publish.page import TEMPLATES
+from pipelines.publish.site import TEMPLATES
 
 PAGE = Path(__file__).parent
 LEFT_OUT = {"injected-parameters", "setup"}

@@ -181,9 +181,8 @@ def test_the_funnel_of_two_groups_in_logs() -> None:
 
 
 def test_oaxaca_is_that_of_stata_on_its_reference_data() -> None:
-    ccard = pytest.importorskip(
-        "statsmodels.datasets.ccard", reason="its reference data may not be copied here"
-    )
+    from statsmodels.datasets import ccard
+
     data = ccard.load()
     owns = np.asarray(data.exog["OWNRENT"]) == 1
     got = decompose.oaxaca(data.endog, data.exog[["AGE", "INCOME", "INCOMESQ"]], owns)
