@@ -5,7 +5,8 @@ with cells as (
         rule_id,
         status,
         count(*) as subjects,
-        count(distinct beneficiary_id) as people,
+        -- a practice or a worker stands for itself: few of them are as small as few people
+        count(distinct coalesce(beneficiary_id, subject_id)) as people,
         cast(sum(case when status = 'fail' then coalesce(amount_usd, 0) else 0 end) as decimal(14, 2)) as amount_usd
     from {{ ref('rule_results') }}
     group by rule_id, status
