@@ -341,7 +341,7 @@ def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
             return row[0] if row and row[0] is not None else 0
 
         month = f"date '{record['through']}-01'"
-        states = f"from marts.capture_months where service_month = {month}"
+        states = f"from marts.capture_months where has_coverage_row and service_month = {month}"
         findings = con.execute(
             "select severity, count(*), sum(amount_usd) from flags.findings where review_state <> 'closed'"
             " group by severity order by severity"

@@ -22,8 +22,12 @@ def warehouse(place: Path) -> Path:
         con.execute("create table core.core_claim_lines as select range as id from range(2)")
         con.execute("create table core.core_superseded_claim_lines as select 2 as id")
         con.execute("create table core.core_person_months as select range as id from range(3)")
-        for table in ("eligibility_months", "capture_months"):
-            con.execute(f"create table marts.{table} as from core.core_person_months")
+        con.execute("create table marts.eligibility_months as from core.core_person_months")
+        con.execute(
+            "create table marts.capture_months as select id, true as has_coverage_row from core.core_person_months"
+        )
+        # a month of which the payer said nothing is no month of the spine, and none too many
+        con.execute("insert into marts.capture_months values (3, false)")
         con.execute("create table core.core_quarantined_rows as select range as id from range(3)")
         con.execute("create table reports.quarantine_summary as select unnest([1, 2]) as rows")
         for table, (identifier, staged) in NEWEST_OF_EACH.items():
@@ -44,8 +48,8 @@ def test_counts_that_agree_pass_and_each_lost_or_doubled_row_is_told(tmp_path: P
     with duckdb.connect(str(path)) as con:
         for table in spoilt:
             con.execute(f"delete from core.{table} where rowid = 0")
-        for table in ("eligibility_months", "capture_months"):
-            con.execute(f"insert into marts.{table} values (9)")
+        con.execute("insert into marts.eligibility_months values (9)")
+        con.execute("insert into marts.capture_months values (9, true)")
         con.execute("insert into reports.quarantine_summary values (1)")
     told = failed(path)
     assert {one.table for one in told} == {

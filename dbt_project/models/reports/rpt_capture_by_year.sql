@@ -38,6 +38,7 @@ run_outs as (
             else 'cannot_assess'
         end as run_out_state
     from {{ ref('capture_months') }}
+    where has_coverage_row
     group by extract(year from service_month)
 ),
 

@@ -1,5 +1,6 @@
--- Subjects (billed practitioner-months; of patterns the years of practices and workers) by rule and status, with the dollars of those that failed. Each rule's statuses add up to its
--- subjects. A person can be several subjects, so smallness is decided by people.
+-- Subjects (billed practitioner-months; of patterns the years of practices and workers) by rule and status, with the dollars of
+-- those that failed. Each rule's statuses add up to its subjects. A person can be several subjects, so smallness is decided by
+-- people.
 with cells as (
     select
         rule_id,
