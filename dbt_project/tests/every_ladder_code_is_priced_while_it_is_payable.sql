@@ -1,11 +1,18 @@
--- First and last day of every price period and of every ladder row: a code that can be earned has a price on each.
-with days as (
-    select hcpcs_code, effective_from as on_date from {{ ref('time_ladder') }}
+-- First and last day of every price period and of every ladder row: a code that the readings of a record can earn has a price on
+-- each. The ladders of other programmes tell minutes alone.
+with earnable as (
+    select ladder.*
+    from {{ ref('time_ladder') }} as ladder
+    where ladder.lane in (select readings.lane from {{ ref('billable_readings') }} as readings)
+),
+
+days as (
+    select hcpcs_code, effective_from as on_date from earnable
     union
     select
         hcpcs_code,
         least(effective_to, (select max(effective_to) from {{ ref('programme_periods') }})) as on_date
-    from {{ ref('time_ladder') }}
+    from earnable
     union
     select hcpcs_code, effective_from as on_date from {{ ref('fee_schedule') }}
 )
@@ -14,7 +21,7 @@ select
     days.hcpcs_code,
     days.on_date
 from days
-inner join {{ ref('time_ladder') }} as ladder
+inner join earnable as ladder
     on days.hcpcs_code = ladder.hcpcs_code and {{ in_force('ladder', 'days.on_date') }}
 left join {{ ref('fee_schedule') }} as prices
     on

@@ -24,6 +24,7 @@ left join
             prices.effective_to
         from {{ ref('fee_schedule') }} as prices
         inner join {{ ref('time_ladder') }} as ladder on prices.hcpcs_code = ladder.hcpcs_code
+        inner join {{ ref('billable_readings') }} as readings on ladder.lane = readings.lane
     ) as prices
     on {{ in_force('prices', 'months.month_end') }}
 where

@@ -109,15 +109,20 @@ def test_minutes_are_written_in_the_ladder_alone() -> None:
     assert not [row for row in rows("eligibility_limits") if "minute" in row["unit"]]
 
 
-# Lanes of which no cap on further blocks is known; no reading recommends them.
+# Lanes of which no cap on further blocks is known, and years before the one copy of the limits; no reading recommends them.
 WITHOUT_A_CAP = {"CHI", "PIN", "PIN_PS"}
+BEFORE_THE_LIMITS_KNOWN = {"G0504"}
 
 
 def test_every_code_of_the_ladder_has_a_unit_limit_for_as_long_as_it_is_in_force() -> None:
     limits = {(row["hcpcs_code"], row["effective_from"], row["effective_to"]) for row in rows("unit_limits")}
-    assert WITHOUT_A_CAP.isdisjoint(row["lane"] for row in rows("billable_readings"))
+    recommended = {row["lane"] for row in rows("billable_readings")}
+    assert WITHOUT_A_CAP.isdisjoint(recommended)
     for row in rows("time_ladder"):
         if row["lane"] in WITHOUT_A_CAP and row["code_role"] == "addon":
+            continue
+        if row["hcpcs_code"] in BEFORE_THE_LIMITS_KNOWN:
+            assert row["lane"] not in recommended and row["confidence"] == "recalled"
             continue
         assert (row["hcpcs_code"], row["effective_from"], row["effective_to"]) in limits, row
 
