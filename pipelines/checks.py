@@ -83,7 +83,7 @@ def run_release(settings: Settings, window: RunWindow) -> list[Any]:
     from expectations.suites import reconciliation
     from expectations.suites.release import suites
     from pipelines.quality import code_sets, volumes
-    from pipelines.run import row_counts
+    from pipelines.run_outcome import row_counts
 
     expected = [
         *suites(window.through.isoformat(), publishable_counts(settings)),

@@ -205,7 +205,7 @@ def build(context: RunContext) -> dg.Definitions:
     )
     def publication() -> dg.MaterializeResult:
         from pipelines.publish.publication import publish
-        from pipelines.run import what_was_asked
+        from pipelines.run_outcome import what_was_asked
 
         with context.progress.step("publication"):
             place = publish(settings, what_was_asked(context))

@@ -17,7 +17,7 @@ def start(settings: Settings) -> int:
 
 def prepared(settings: Settings) -> dict[str, str]:
     """The environment for Dagster's processes, once everything is there that they would else wait for while they start."""
-    from pipelines.run import prepare_dagster
+    from pipelines.dagster_home import prepare_dagster
     from pipelines.warehouse import manifest
 
     prepare_dagster(settings)

@@ -173,7 +173,8 @@ def run_facts() -> dict[str, str]:
     """What was run: policy, code and tool versions."""
     from importlib.metadata import version
 
-    from pipelines.run import TOOLS, code_version, policy_version
+    from pipelines.lineage import code_version, policy_version
+    from pipelines.run_outcome import TOOLS
 
     return {
         "policy": policy_version(),

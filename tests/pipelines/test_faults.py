@@ -17,8 +17,8 @@ import duckdb
 import pytest
 
 from pipelines import faults, supply_chain
+from pipelines.dagster_home import is_sound
 from pipelines.pseudonyms import pseudonym
-from pipelines.run import is_sound
 from pipelines.settings import Settings
 
 TEXTS = {
