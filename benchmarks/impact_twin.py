@@ -12,6 +12,7 @@ import argparse
 import datetime as dt
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +41,10 @@ def built(folder: Path, people: int, seed: int, twin: bool) -> Path:
     name = "twin" if twin else "world"
     out, population = folder / f"{name}_out", folder / name
     settings = Settings(out=out, threads=1, memory_limit="2GB")
-    if settings.warehouse.exists():
+    whole = out / "whole"
+    if whole.exists():
         return settings.warehouse
+    shutil.rmtree(out, ignore_errors=True)
     made = simulate(people, 36, seed, population, twin=twin)
     received = json.loads((population / "truth" / "truth.json").read_text())["extract_date"]
     land(population / "extracts", settings, received=dt.date.fromisoformat(received))
@@ -49,11 +52,12 @@ def built(folder: Path, people: int, seed: int, twin: bool) -> Path:
     variables = json.dumps({"as_of": received, "through_month": made.get("last_month", "2025-12") + "-01"})
     where = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(settings.dbt_target),
              "--log-path", str(settings.dbt_target), "--vars", variables]  # fmt: skip
-    for command in (["seed"], ["run", "--select", "+path:models/marts/impact"]):
+    for command in (["seed"], ["run", "--select", "+path:models/marts/impact", "+fct_run_out_months"]):
         subprocess.run(
             [sys.executable, "-m", "dbt.cli.main", *command, *where],
             cwd=REPOSITORY, env={**os.environ, **settings.dbt_environment()}, check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
+    whole.touch()
     return settings.warehouse
 
 

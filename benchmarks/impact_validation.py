@@ -3,8 +3,8 @@
     python -m benchmarks.impact_validation --seeds 100 --reps 100    # writes results/impact_validation.json and .md
     python -m benchmarks.impact_validation --write                   # only the summary, from the stored lines
 
-One line a seed goes to out/impact_validation.jsonl as soon as it is done, so that a run that was stopped goes on where it was. The
-stored results carry the first seed's rows, which the test suite makes again.
+One line a seed goes to the file of --lines (out/impact_validation.jsonl) as soon as it is done, so that a run that was stopped goes on
+where it was. The stored results carry the first seed's rows, which the test suite makes again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from pipelines.impact.effects import Estimate, exposure
 from pipelines.simulate.panel import PracticePanel, make
 
 RESULTS = Path(__file__).parent / "results"
-LINES = Path("out") / "impact_validation.jsonl"
 PRACTICES, PEOPLE_EACH, QUARTERS = 120, 12, 12
 
 
@@ -201,10 +200,10 @@ def as_markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def stored() -> list[dict[str, Any]]:
-    if not LINES.exists():
+def stored(lines: Path) -> list[dict[str, Any]]:
+    if not lines.exists():
         return []
-    return [row for line in LINES.read_text(encoding="utf-8").splitlines() for row in json.loads(line)]
+    return [row for line in lines.read_text(encoding="utf-8").splitlines() for row in json.loads(line)]
 
 
 def main() -> int:
@@ -212,18 +211,19 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--reps", type=int, default=0)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--lines", type=Path, default=Path("out") / "impact_validation.jsonl")
     chosen = parser.parse_args()
-    done = {(row["what"].startswith("staggered"), row["seed"]) for row in stored()}
+    done = {(row["what"].startswith("staggered"), row["seed"]) for row in stored(chosen.lines)}
     for is_staggered, count, make_rows in (
         (True, chosen.reps, staggered_of),
         (False, chosen.seeds, designs_of),
     ):
         for seed in range(1, count + 1):
             if (is_staggered, seed) not in done:
-                LINES.parent.mkdir(exist_ok=True)
-                with LINES.open("a", encoding="utf-8") as file:
+                chosen.lines.parent.mkdir(exist_ok=True)
+                with chosen.lines.open("a", encoding="utf-8") as file:
                     file.write(json.dumps([_rounded(row) for row in make_rows(seed)]) + "\n")
-    lines = stored()
+    lines = stored(chosen.lines)
     rows = summary(lines)
     first = [row for row in lines if row["seed"] == 1]
     record = json.dumps({"designs": rows, "first_seed": first}, indent=1)
