@@ -19,6 +19,7 @@ LANDING = dg.AssetKey(["extracts", "landing"])
 RELEASE = dg.AssetKey(["publish", "release"])
 VOLUMES = "volumes"
 DISPARITY = dg.AssetKey(["reports", "disparity_measures"])
+WORKLIST = dg.AssetKey(["reports", "worklist"])
 
 
 def contracts() -> list[dict[str, Any]]:
@@ -135,6 +136,18 @@ def disclosure_specs() -> list[dg.AssetCheckSpec]:
             blocking=blocks("disclosure_audit"),
             description="No number that must not be known follows from the tables released together, now or earlier.",
         )
+    ]
+
+
+def outreach_specs() -> list[dg.AssetCheckSpec]:
+    """What is asked of the ranking of the worklist; whether it stops a run is declared with the other checks."""
+    says = {
+        "outreach_calibration": "What was foretold of everybody against what came, within the declared bounds.",
+        "outreach_fairness": "The same between groups, need around the cut, and who is asked against whose need it is.",
+    }
+    return [
+        dg.AssetCheckSpec(name, asset=WORKLIST, blocking=blocks(name), description=text)
+        for name, text in says.items()
     ]
 
 

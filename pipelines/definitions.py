@@ -124,12 +124,46 @@ def build(context: RunContext) -> dg.Definitions:
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
+                checks.WORKLIST,
+                group_name="reports",
+                deps=[
+                    dg.AssetKey(["reports_internal", "int_worklist_candidates"]),
+                    dg.AssetKey(["marts", "fct_outreach_outcomes"]),
+                    dg.AssetKey(["reports", "rpt_capture_by_month"]),
+                ],
+                description="Whom each practice asks first: candidates ranked by the need foretold (by rule where too little is"
+                " known), within capacity and with floors for groups; its tests and fairness report beside it. Person-level.",
+            )
+        ],
+        check_specs=checks.outreach_specs(),
+        name="outreach",
+    )
+    def outreach() -> Iterator[Any]:
+        from pipelines.outreach import ranking
+
+        with context.progress.step("outreach"):
+            made = ranking.publish(settings)
+        context.outcomes.extend(made.outcomes)
+        rows = {name: frame.height for name, frame in made.tables.items()}
+        yield dg.MaterializeResult(
+            asset_key=checks.WORKLIST,
+            metadata={"ranked_by": made.ranked_by, **rows, "numbers_told": made.told},
+        )
+        for name in ranking.CHECKS:
+            mine = [one for one in made.outcomes if one.suite == name]
+            yield checks.summarised(mine, checks.WORKLIST, name)
+        checks.stop_on_blocking(made.outcomes)
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(
                 checks.RELEASE,
                 group_name="publish",
                 deps=[
                     dg.AssetKey(["flags", "findings"]),
                     dg.AssetKey(["marts", "capture_months"]),
                     checks.DISPARITY,
+                    checks.WORKLIST,
                     billing_proposals,
                 ],
                 description="The gate before anything is published.",
@@ -227,7 +261,7 @@ def build(context: RunContext) -> dg.Definitions:
 
     return dg.Definitions(
         assets=[
-            *(landing, models, billing_proposals, disparity, release),
+            *(landing, models, billing_proposals, disparity, outreach, release),
             *(tables, reports, worklists, publication, findings_ledger),
         ],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],

@@ -80,6 +80,27 @@ def suites(through_month: str, publishable_counts: dict[str, list[str]]) -> list
             ],
         ),
     ]
+    made.append(
+        Suite(
+            "release_worklist",
+            "reports",
+            "worklist",
+            [
+                none_of(
+                    "the worklist names every candidate once and nobody else",
+                    "select coalesce(listed.beneficiary_id, candidates.beneficiary_id) from {batch} as listed"
+                    " full join reports_internal.int_worklist_candidates as candidates"
+                    " on listed.beneficiary_id = candidates.beneficiary_id and listed.practice_id = candidates.practice_id"
+                    " group by all having count(listed.rank) <> 1 or count(candidates.rule_rank) <> 1",
+                ),
+                none_of(
+                    "ranks of a practice count from 1 without a gap",
+                    "select practice_id from {batch} group by practice_id"
+                    " having max(rank) <> count(*) or count(distinct rank) <> count(*)",
+                ),
+            ],
+        )
+    )
     for table, columns in sorted(publishable_counts.items()):
         small = " or ".join(
             f"{column} between 1 and (select max(limit_value) from limits)" for column in columns

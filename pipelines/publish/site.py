@@ -22,6 +22,7 @@ from pipelines.publish.pages import (
     definitions,
     disparities,
     impact,
+    outreach,
     overview,
     quality,
     restatement,
@@ -78,6 +79,13 @@ PAGES = (
     ),
     Page("disparities.html", "Reach by group", "Disparities", disparities.view, ("disparity_measures",)),
     Page("impact.html", "Effect of care management", "Impact", impact.view),
+    Page(
+        "outreach.html",
+        "How the worklist is ranked",
+        "Outreach",
+        outreach.view,
+        ("outreach_tests", "outreach_fairness"),
+    ),
     Page("restatement.html", "What was restated", "Restatement", restatement.view, restatement.TABLES),
     Page(
         "quality.html",

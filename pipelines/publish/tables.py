@@ -20,6 +20,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "findings": ("flags", "finding_id"),
     "billing_proposals": ("reports", "practice_id, beneficiary_id, service_month"),
     "worklist": ("reports", "practice_id, rank"),
+    "outreach_fairness": ("reports", "measure, group_kind, group_value"),
     "disparity_measures": ("reports", "measure, period, group_kind, group_value"),
     "quarantine_summary": ("reports", "batch_id, table_name, reason"),
 }

@@ -18,6 +18,7 @@ COLUMNS: dict[str, tuple[str, int, str]] = {
     "beneficiary_id": (PERSON, 16, "text"),
     "status": (STATUS, 16, "entry"),
     "note": (NOTE, 36, "entry"),
+    "is_asked_now": ("Ask", 11, "turn"),
     "reason": ("Stands out by", 38, "wrapped"),
     "reasons": ("Why", 46, "lines"),
     "missing_to_start": ("Missing to start", 22, "joined"),
@@ -25,7 +26,8 @@ COLUMNS: dict[str, tuple[str, int, str]] = {
     "expected_monthly_usd": ("Expected a month, $ (estimated)", 14, "money"),
     "conditions": ("Conditions", 52, "joined"),
     "condition_count": ("Number of conditions", 11, "whole"),
-    "score": ("Score", 8, "share"),
+    "score": ("Need foretold", 9, "share"),
+    "likely_to_start": ("Likely to start", 9, "share"),
     "practitioner_npi": ("Practitioner", 13, "text"),
     "practice_id": (PRACTICE, 13, "text"),
     "service_month": ("Eligible in", 11, "month"),
@@ -40,6 +42,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "head": {"bold": True, "text_wrap": True, "valign": "top", "bg_color": "#f1f5f8", "bottom": 1},
     "whole": {"num_format": "0", "valign": "top"},
     "text": {"valign": "top"},
+    "turn": {"valign": "top"},
     "wrapped": {"text_wrap": True, "valign": "top"},
     "lines": {"text_wrap": True, "valign": "top"},
     "joined": {"text_wrap": True, "valign": "top"},
@@ -57,7 +60,9 @@ FORMATS: dict[str, dict[str, Any]] = {
 }
 HELP = (
     "Patients' data: keep this file where patients' data may lie.",
-    "Rank 1 first. Sort and filter as you like; the yellow columns are yours.",
+    "Rank 1 first: those to ask this month, within capacity, then the others; greatest need first. Need foretold: the chance of an avoidable"
+    " hospital admission or emergency visit within half a year; empty where too little is known and a rule ranks.",
+    "Sort and filter as you like; the yellow columns are yours.",
     "Status: choose from the list. Notes: anything. Save the file where it is ({place}): the next run reads both back and keeps them."
     " A file that was sent on comes back by `ccm worklist --read FILE`.",
     f"{', '.join(repr(name) for name, keeps_off in notes.STATUSES.items() if keeps_off)}: the person is on no worklist from the next run on.",
@@ -142,6 +147,10 @@ def writer(sheet: Any, kind: str) -> Any:
         return sheet.write_number
     if kind in ("date", "month"):
         return sheet.write_datetime
+    if kind == "turn":
+        return lambda row, column, value, look: sheet.write_string(
+            row, column, "this month" if value else "later", look
+        )
     if kind in ("lines", "joined"):
         separator = "\n" if kind == "lines" else "; "
         return lambda row, column, value, look: sheet.write_string(row, column, separator.join(value), look)

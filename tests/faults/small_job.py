@@ -1,4 +1,4 @@
-"""The main job with stand-ins for what only computes: dbt, expectations, disparities and the pages' content.
+"""The main job with stand-ins for what only computes: dbt, expectations, disparities, outreach and the pages' content.
 
 What locks, lands, writes, moves, publishes, remembers and tells is the project's own, so that a fault can be tried in seconds.
 dbt's place is taken by a process that fills the new warehouse from a finished one, table by table, with dbt's ties to its parent.
@@ -17,6 +17,7 @@ import dagster as dg
 
 from pipelines import checks, definitions, warehouse
 from pipelines.disparity import reach
+from pipelines.outreach import ranking
 from pipelines.publish import site, tables
 
 FILL = """
@@ -36,7 +37,8 @@ with duckdb.connect(place, config={"memory_limit": limit, "threads": 1}) as con:
                 f" select count(*) as claims, date '{as_of}' as as_of from read_parquet('{landing}/batch-*/claims.parquet')")
 """
 NEEDED = [["flags", "findings"], ["marts", "fct_proposed_lines"], ["marts", "fct_measure_counts"],
-          ["reports", "rpt_capture_by_month"], ["marts", "capture_months"]]  # fmt: skip
+          ["reports", "rpt_capture_by_month"], ["marts", "capture_months"], ["marts", "fct_outreach_outcomes"],
+          ["reports_internal", "int_worklist_candidates"]]  # fmt: skip
 
 
 def install(template: Path) -> None:
@@ -85,6 +87,7 @@ def install(template: Path) -> None:
     reach.publish = lambda settings, as_of: SimpleNamespace(  # type: ignore[assignment]
         measures=SimpleNamespace(height=0), told=0, asked=0
     )
+    ranking.publish = lambda settings: ranking.Ranked({}, [], ranking.BY_RULE, 0)
     checks.contract_specs = lambda: [dg.AssetCheckSpec(checks.VOLUMES, asset=checks.LANDING, blocking=True)]
     checks.release_specs = lambda: [dg.AssetCheckSpec("release", asset=checks.RELEASE, blocking=True)]
     assert definitions.warehouse is warehouse

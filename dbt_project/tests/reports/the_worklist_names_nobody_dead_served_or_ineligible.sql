@@ -1,4 +1,4 @@
--- Rows of the worklist that must not be on it, from core and marts without the worklist's own steps.
+-- Candidates of the worklist who must not be on it, from core and marts without the candidates' own steps.
 with last_month as (
     select max(service_month) as service_month
     from {{ ref('core_person_months') }}
@@ -6,8 +6,8 @@ with last_month as (
 
 select
     listed.practice_id,
-    listed.rank
-from {{ ref('worklist') }} as listed
+    listed.rule_rank
+from {{ ref('int_worklist_candidates') }} as listed
 cross join last_month
 left join {{ ref('eligibility_months') }} as eligibility
     on

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
 from pipelines.publish import worklist_changes
 from pipelines.publish.grid import Column, Filter, Grid
 from pipelines.publish.sources import Sources
@@ -15,38 +17,46 @@ PERSON = Column("beneficiary_id", "Person", link="person.html#beneficiary_id={}"
 def view(sources: Sources) -> dict[str, Any]:
     rows = with_notes(
         sources.settings, sources.frame("select * from reports.worklist order by practice_id, rank")
+    ).with_columns(
+        ask=pl.when("is_asked_now").then(pl.lit("this month")).otherwise(pl.lit("later")),
+        moved=pl.when("is_moved_up")
+        .then(pl.lit("yes, for its group's share of need"))
+        .otherwise(pl.lit("no")),
     )
     columns = [
         Column("rank", "Rank", "number"),
         PERSON,
+        Column("ask", "Ask"),
+        Column("reason", "Stands out by"),
         Column("reasons", "Why", "list", lines=True),
         Column("conditions", "Conditions", "list", place="detail"),
         Column("last_visit_date", "Last visit", "date"),
         Column("missing_to_start", "Missing to start", "list"),
         Column("expected_monthly_usd", "Expected a month (estimated)", "dollars"),
+        Column("score", "Need foretold", "percent"),
         Column("practitioner_npi", "Practitioner"),
         Column("practice_id", "Practice"),
-    ]
-    # Columns that a later step may add, shown where they are there.
-    optional = {
-        "score": Column("score", "Score", "percent", place="detail"),
-        "reason": Column("reason", "Reason"),
-        "recent_stays": Column("recent_stays", "Stays in half a year", "number", place="detail"),
-        "recent_emergency_visits": Column(
-            "recent_emergency_visits", "Emergency visits in half a year", "number", place="detail"
+        Column(
+            "likely_to_start",
+            "Likely to start within half a year (never ranked by)",
+            "percent",
+            place="detail",
         ),
-        "condition_count": Column("condition_count", "Number of conditions", "number", place="detail"),
-        "status": Column("status", "Status"),
-        "note": Column("note", "Notes", place="detail"),
-    }
-    columns += [column for name, column in optional.items() if name in rows.columns]
+        Column("moved", "Asked earlier than by need alone", place="detail"),
+        Column("recent_stays", "Stays in half a year", "number", place="detail"),
+        Column("recent_emergency_visits", "Emergency visits in half a year", "number", place="detail"),
+        Column("condition_count", "Number of conditions", "number", place="detail"),
+        Column("status", "Status"),
+        Column("note", "Notes", place="detail"),
+    ]
     filters = [
         Filter("practice_id", "Practice"),
+        Filter("ask", "Ask"),
         Filter("practitioner_npi", "Practitioner"),
         Filter("missing_to_start", "Missing to start"),
         Filter("conditions", "Condition"),
         Filter("beneficiary_id", "Person", "contains"),
-        *([Filter("status", "Status")] if "status" in rows.columns else []),
+        Filter("status", "Status"),
     ]
     grids = [
         Grid(
@@ -55,7 +65,11 @@ def view(sources: Sources) -> dict[str, Any]:
     ]
     if sources.has("reports_internal.int_not_to_contact"):
         grids.append(changes(sources))
-    return {"grids": grids, "practices": rows["practice_id"].n_unique()}
+    return {
+        "grids": grids,
+        "practices": rows["practice_id"].n_unique(),
+        "basis": sources.rows("select target, says from reports.outreach_basis where target = 'need'"),
+    }
 
 
 def changes(sources: Sources) -> Grid:

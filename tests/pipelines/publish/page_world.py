@@ -216,6 +216,50 @@ TABLES["reports.disparity_measures"] = [
     measured("sex", "unknown", 2025, None, None),
     measured("sex", "female", 2024, 60, 2900),
 ]
+TABLES["reports.outreach_basis"] = [
+    {"target": "need", "learner": "boosting", "says": "Foretold: an avoidable admission or emergency visit"},
+    {"target": "start", "learner": None, "says": "Not foretold: too little is known."},
+]
+TABLES["reports.outreach_tests"] = [
+    {
+        "target": "need",
+        "learner": learner,
+        "part": "later months",
+        "is_used": learner == "boosting",
+        "auc": auc,
+        "brier": None if learner == "rule" else 0.068,
+        "brier_of_rate": 0.071,
+        "observed_over_expected": None if learner == "rule" else 1.02,
+    }
+    for learner, auc in (("boosting", 0.71), ("rule", 0.66))
+]
+
+
+def fairness(measure: str, kind: str, group: str, status: str, *, hidden: bool = False) -> dict[str, Any]:
+    return {
+        "measure": measure,
+        "group_kind": kind,
+        "group_value": group,
+        "people": None if hidden else 2400,
+        "counted": None if hidden else 180,
+        "expected": None if hidden else 0.08,
+        "value": None if hidden else 0.94,
+        "lower": None if hidden else 0.81,
+        "upper": None if hidden else 1.08,
+        "required_low": None if kind == "tenth_of_score" else 0.9,
+        "required_high": None if kind == "tenth_of_score" else 1.1,
+        "status": status,
+        "is_suppressed": hidden,
+    }
+
+
+TABLES["reports.outreach_fairness"] = [
+    fairness("observed_over_expected", "everybody", "everybody", "pass"),
+    fairness("observed_over_expected", "sex", "female", "fail"),
+    fairness("observed_over_expected", "sex", "unknown", "cannot_assess", hidden=True),
+    *(fairness("observed_over_expected", "tenth_of_score", str(n), "not_applicable") for n in range(1, 11)),
+    fairness("asked_over_need", "sex", "female", "pass"),
+]
 OUTCOMES = [
     Outcome("contract_claims", "claims", "claim_id", "expect_x", "values to be set", True, True, 10, 0),
     Outcome("contract_claims", "claims", "from_date", "expect_y", "values <ordered>", False, False, 10, 3),
@@ -294,6 +338,12 @@ def on_list(rank: int, person: str) -> dict[str, Any]:
         "last_visit_date": date(2025, 10, 2),
         "missing_to_start": ["consent", "care plan"] if rank % 3 else ["consent"],
         "expected_monthly_usd": Decimal("60.49"),
+        "is_asked_now": rank <= 5,
+        "score": 0.3 / rank,
+        "likely_to_start": None,
+        "reason": "Asthma; one emergency visit in 6 months",
+        "is_moved_up": rank == 5,
+        "ranked_by": "need",
     }
 
 

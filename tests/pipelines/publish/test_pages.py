@@ -381,3 +381,20 @@ def test_a_run_that_found_nothing_still_has_pages(settings: Settings, tmp_path: 
     assert found["index.html"].glance == {}
     for page in PUBLISHABLE:
         assert all(not table.rows or set(table.rows) == set(STATES) for table in found[page.path].tables)
+
+
+def test_the_fairness_report_equals_its_table_and_counts_what_fails(pages: dict[str, Page]) -> None:
+    page = pages["outreach.html"]
+    table = page.table("outreach_observed_over_expected")
+    for row in TABLES["reports.outreach_fairness"]:
+        if row["measure"] == "observed_over_expected" and row["group_kind"] != "tenth_of_score":
+            key = f"{row['group_kind']}/{row['group_value']}"
+            assert table.figure(key, column="people") == as_shown(row["people"])
+            assert table.figure(key, column="counted") == as_shown(row["counted"])
+    tenths = page.table("outreach_reliability")
+    assert tenths.figure("10", column="counted") == as_shown(180)
+
+
+def test_the_page_of_outreach_says_what_is_not_foretold(texts: dict[str, str]) -> None:
+    assert "1 of the figures below lie outside" in " ".join(texts["outreach.html"].split())
+    assert "Not foretold: too little is known." in texts["outreach.html"]

@@ -1,6 +1,7 @@
 -- People who are eligible in the last month and served by nobody, for the practice that sees them most. Person-level.
--- Rank within the practice: more conditions, then more recent stays and emergency visits, then a later visit (easier to reach, and
--- the initiating visit more likely done); ties by a hash of the identifier, so that the order never depends on names or input.
+-- The rule's rank within the practice, which holds where need cannot be foretold and breaks ties where it can: more conditions, then more
+-- recent stays and emergency visits, then a later visit (easier to reach, and the initiating visit more likely done); ties by a hash of
+-- the identifier, so that the order never depends on names or input.
 with last_month as (
     select
         service_month,
@@ -56,16 +57,15 @@ stays as (
 
 emergencies as (
     select
-        encounters.beneficiary_id,
-        count(distinct encounters.start_date) as recent_emergency_visits
-    from {{ ref('core_encounters') }} as encounters
+        days.beneficiary_id,
+        count(*) as recent_emergency_visits
+    from {{ ref('fct_emergency_days') }} as days
     cross join last_month
     cross join limits
     where
-        encounters.encounter_class in ('emergency', 'observation')
-        and encounters.start_date > cast({{ dbt.dateadd('month', '-limits.stay_months', 'last_month.month_end') }} as date)
-        and encounters.start_date <= last_month.month_end
-    group by encounters.beneficiary_id
+        days.visit_date > cast({{ dbt.dateadd('month', '-limits.stay_months', 'last_month.month_end') }} as date)
+        and days.visit_date <= last_month.month_end
+    group by days.beneficiary_id
 ),
 
 conditions as (
@@ -135,7 +135,7 @@ select
             recent_stays + recent_emergency_visits desc,
             last_visit_date desc nulls last,
             md5(beneficiary_id) asc
-    ) as integer) as rank,
+    ) as integer) as rule_rank,
     beneficiary_id,
     practitioner_npi,
     service_month,
