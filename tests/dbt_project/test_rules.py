@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipelines import rules
-from pipelines.settings import POLICY_SEEDS, REPOSITORY, RULES
+from pipelines.settings import DBT_PROJECT, POLICY_SEEDS, REPOSITORY, RULES
 
 SEVERITIES = {"payment_not_supported", "likely_error", "warning", "information"}
 CERTAINTIES = {"certain_on_claims", "needs_record", "warning_only"}
@@ -23,11 +23,16 @@ FOUNDATIONS = {"rule", "same_day_edit", "claims_proxy", "assumption"}
 CATALOGUE = rules.catalogue()
 with (POLICY_SEEDS / "care_management_codes.csv").open(encoding="utf-8") as _codes:
     FAMILIES = {row["family"] for row in csv.DictReader(_codes)}
+ALIKE = (DBT_PROJECT / "macros" / "rules_that_are_alike.sql").read_text(encoding="utf-8")
 each_rule = pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.rule_id)
 
 
 def _sql(rule: rules.Rule) -> str:
-    return (RULES / f"{rule.model}.sql").read_text(encoding="utf-8")
+    """The rule's file, with the macro that writes it out where it is one of several alike."""
+    sql = (RULES / f"{rule.model}.sql").read_text(encoding="utf-8")
+    for name in re.findall(r"{{ (rule_on_\w+)\(", sql):
+        sql += re.findall(rf"macro {name}\(.*?endmacro", ALIKE, re.S)[0]
+    return sql
 
 
 def test_the_rules_are_there() -> None:
@@ -65,7 +70,7 @@ def test_file_name_metadata_and_sql_name_the_same_rule(rule: rules.Rule) -> None
     sql = _sql(rule)
     assert (RULES / f"{rule.model}.yml").exists()
     assert rule.model.startswith(f"rule_{rule.rule_id.lower()}_")
-    assert {*re.findall(r"rule_id = '(\w+)'", sql)} == {rule.rule_id}
+    assert {*re.findall(r"rule_id ?= ?'(\w+)'", sql)} == {rule.rule_id}
     assert sql.startswith(f"-- {rule.rule_id}: ")
 
 
