@@ -147,7 +147,8 @@ def propose(settings: Settings, run: Any) -> None:
     """Ask the rules about proposed bills and build what comes of it; raises where a model or a test fails."""
     command = [*PROPOSALS, "--vars", json.dumps(run.window().as_vars())]
     with (
-        temporary_environment(ABOUT_PROPOSALS),
+        # the parse that dagster-dbt starts from is the run's own, never one that another command left in the project
+        temporary_environment({**ABOUT_PROPOSALS, "DBT_TARGET_PATH": str(settings.dbt_target)}),
         (settings.dbt_target / "proposals.log").open("w") as log,
         contextlib.redirect_stdout(log),
     ):

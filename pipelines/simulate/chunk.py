@@ -98,7 +98,8 @@ def make_chunk(
     tables |= render.record_tables(world, people, consents, plans, problems, time)
     rosters = records.build_rosters(settings, months, world, people, episodes, served, ended, seed, chunk)
     charges = records.build_charges(world, people, episodes, served, claims, lines)
-    tables |= render.optional_tables(world, people, rosters, charges)
+    refusals = records.build_refusals(settings, months, people, ended, seed, chunk)
+    tables |= render.optional_tables(world, people, rosters, charges, refusals)
     claims, lines, slots = statements.state(settings, months, claims, lines, slots, seed, chunk)
     if monthly:
         claims, lines, slots = stamp_claims(

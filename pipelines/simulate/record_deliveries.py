@@ -21,7 +21,7 @@ def stamp_records(
     seed: int,
     chunk: int,
 ) -> dict[str, pl.DataFrame]:
-    """encounters, consents, care_plans, problems, care_management_time, rosters and charges with the day each statement was delivered.
+    """What practices keep, with the day each statement was delivered: table -> frame.
 
     `current` ties each delivered identifier to the current one: delivered_id, beneficiary_id.
     """
@@ -45,6 +45,7 @@ def stamp_records(
         "problems": tables["problems"].with_columns(delivered=_day("recorded_date")),
         "model_rosters": tables["model_rosters"].with_columns(delivered=_day("aligned_from")),
         "patient_charges": tables["patient_charges"].with_columns(delivered=_day("service_date")),
+        "do_not_contact": tables["do_not_contact"].with_columns(delivered=_day("since_date")),
         "care_management_time": _time(parameters, tables["care_management_time"], note, ends, seed, chunk),
     }
 

@@ -314,3 +314,14 @@ def build_rosters(
             "through": np.concatenate([np.full(len(aligned), -1), calendar.last_day(month)]),
         }
     )
+
+
+def build_refusals(
+    parameters: dict[str, Any], calendar: Calendar, people: People, ended: Ints, seed: int, chunk: int
+) -> pl.DataFrame:
+    """People whom nobody serves who asked not to be contacted: person and day, one row a request."""
+    u = stream(seed, "refusals", chunk).random((2, people.size))
+    person = np.flatnonzero((ended < 0) & (u[0] < parameters["records"]["not_to_be_contacted"]))
+    first, end = int(calendar.starts[0]), int(calendar.starts[-1])
+    day = first + np.floor(u[1, person] * (end - first)).astype(np.int64)
+    return pl.DataFrame({"person": person, "day": day})

@@ -250,9 +250,9 @@ def record_tables(
 
 
 def optional_tables(
-    world: World, people: People, rosters: pl.DataFrame, charges: pl.DataFrame
+    world: World, people: People, rosters: pl.DataFrame, charges: pl.DataFrame, refusals: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
-    """model_rosters and patient_charges, which few deliver."""
+    """model_rosters, patient_charges and do_not_contact, which few deliver."""
     roster = rosters.with_columns(
         beneficiary_id=person_id(people, rosters["person"], rosters["from"]),
         tin=tin_of(world, rosters["practice"]),
@@ -276,4 +276,12 @@ def optional_tables(
         waived_usd=pl.lit(None, dtype=pl.Int64),
         waiver_reason=pl.lit(None, dtype=pl.String),
     )
-    return {"model_rosters": roster, "patient_charges": charge}
+    who = person_id(people, refusals["person"], refusals["day"])
+    refusal = refusals.with_columns(beneficiary_id=who).select(
+        request_id=pl.lit("N") + pl.col("beneficiary_id"),
+        beneficiary_id="beneficiary_id",
+        practice_tin=pl.lit(None, dtype=pl.String),
+        since_date=date(pl.col("day")),
+        until_date=pl.lit(None, dtype=pl.Date),
+    )
+    return {"model_rosters": roster, "patient_charges": charge, "do_not_contact": refusal}

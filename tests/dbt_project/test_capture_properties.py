@@ -43,14 +43,16 @@ MODELS = [
 ]
 POLICY = [
     *("decision_making_levels", "billable_readings", "time_ladder", "unit_limits"),
-    *("fee_schedule_groups", "fee_schedule", "clinic_bundles"),
+    *("fee_schedule_groups", "fee_schedule", "clinic_bundles", "practitioner_payment_shares"),
 ]
 TYPES = {
     "effective_from": "date",
     "effective_to": "date",
     "level_rank": "integer",
 }
-TYPES |= dict.fromkeys(("first_minute", "block_minutes", "units_per_month", "preference"), "integer")
+TYPES |= dict.fromkeys(
+    ("percent_of_schedule", "first_minute", "block_minutes", "units_per_month", "preference"), "integer"
+)
 TYPES |= dict.fromkeys(("nonfacility_usd", "facility_usd"), "decimal(12, 2)")
 TYPES |= dict.fromkeys(("needs_complex", "is_complex", "is_only_way"), "boolean")
 
@@ -111,8 +113,10 @@ COLUMNS = {
     "marts.fct_billing_terms": {
         "practice_tin": "varchar",
         "practitioner_npi": "varchar",
+        "practice_type": "varchar",
         "pricing_locality": "varchar",
         "participation": "varchar",
+        "credential": "varchar",
     },
     "marts.fct_local_prices": {
         "price_region": "varchar",

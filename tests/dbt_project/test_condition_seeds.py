@@ -42,6 +42,7 @@ PUBLISHED_SIZES = {
     "Rheumatoid Arthritis/Osteoarthritis": (630, 632),
     "Stroke/Transient Ischemic Attack": (150, 150),
 }
+INDICATOR = "CCIR-2023-1"
 REVISIONS = ("CCW30-2022-02", "CCW30-2026-08")
 OLDER = "CCW27-2022-02"
 NOT_COUNTED = {"Hip/Pelvic Fracture", "Pneumonia, All-cause", "Acute Myocardial Infarction", "Cataract"}
@@ -140,8 +141,11 @@ def test_a_code_is_upper_case_without_dot_in_a_known_role(codes: list[dict[str, 
 
 def test_every_condition_with_codes_has_a_rule_and_every_rule_has_codes(codes: list[dict[str, str]]) -> None:
     defined = {(row["definition"], row["condition"]) for row in _rows("condition_definitions")}
-    assert defined == {(row["definition"], row["condition"]) for row in codes if row["role"] == "include"}
-    assert Counter(definition for definition, _ in defined) == {OLDER: 27, REVISIONS[0]: 30, REVISIONS[1]: 30}
+    listed = {(row["definition"], row["condition"]) for row in codes if row["role"] == "include"}
+    indicated = {(row["definition"], row["condition"]) for row in _rows("chronic_indicator_codes")}
+    assert {definition for definition, _ in indicated} == {INDICATOR}
+    assert defined == listed | indicated
+    assert Counter(definition for definition, _ in listed) == {OLDER: 27, REVISIONS[0]: 30, REVISIONS[1]: 30}
 
 
 def test_rules_say_the_same_before_and_after_the_revision() -> None:

@@ -470,7 +470,12 @@ def test_the_manifest_says_what_was_delivered_and_what_was_not_used(delivery: An
         "notes.txt": "not named after a contract table, and no mapping fits its header"
     }
     assert providers["unknown_columns"] == ["Shoe_Size"]
-    assert providers["missing_columns"] == ["provider_name", "credential", "specialty_code"]
+    assert providers["missing_columns"] == [
+        "provider_name",
+        "credential",
+        "specialty_code",
+        "is_qualifying_participant",
+    ]
     assert (providers["rows_in"], providers["rows_landed"], providers["rows_quarantined"]) == (1, 1, 0)
     assert len(providers["sha256"]) == 64
     assert providers["bytes"] == 44

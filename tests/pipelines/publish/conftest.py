@@ -20,7 +20,7 @@ QUIET = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, headless. Skips where it is not installed: `apt-get install chromium`."""
     path = shutil.which("chromium")

@@ -35,6 +35,7 @@ KEYS = {
     "encounters": "encounter_id",
     "model_rosters": "model, beneficiary_id, aligned_from",
     "patient_charges": "charge_id",
+    "do_not_contact": "request_id",
     "practices": "practice_tin",
     "locality_gpci": "pricing_locality, effective_from",
     "providers": "npi, practice_tin",

@@ -26,6 +26,7 @@ NOT_IN_FHIR = [
     "care_management_time",
     "care_plans",
     "consents",
+    "do_not_contact",
     "encounters",
     "locality_gpci",
     "model_rosters",

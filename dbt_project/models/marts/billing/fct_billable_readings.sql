@@ -125,9 +125,9 @@ select
     supported.hcpcs_code,
     supported.code_role,
     supported.units,
-    {{ local_price('nonfacility_usd') }} as unit_nonfacility_usd,
-    {{ local_price('facility_usd') }} as unit_facility_usd,
-    cast(supported.units * {{ local_price('nonfacility_usd') }} as decimal(12, 2)) as fee_schedule_usd,
+    {{ paid_price('nonfacility_usd') }} as unit_nonfacility_usd,
+    {{ paid_price('facility_usd') }} as unit_facility_usd,
+    cast(supported.units * {{ paid_price('nonfacility_usd') }} as decimal(12, 2)) as fee_schedule_usd,
     coalesce(by_locality.price_region, 'national') as price_region,
     min(supported.preference) over (
         partition by supported.beneficiary_id, supported.service_month, supported.practitioner_npi

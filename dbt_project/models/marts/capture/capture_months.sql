@@ -1,6 +1,7 @@
 -- One state a person-month. A bill is never hidden by eligibility: billing states come first. Where several practitioners
 -- billed or recorded, one speaks for the person-month: a billed one before an unbilled, then dollars, then time. A month of
 -- which the payer said nothing has a row where somebody billed or recorded it: its eligibility cannot be assessed.
+{% set month_end = 'cast(' ~ dbt.last_day('stated.service_month', 'month') ~ ' as date)' %}
 with spokesman as (
     select *
     from {{ ref('fct_capture_practitioner_months') }}
@@ -119,13 +120,14 @@ priced as (
         stated.state = 'eligible_not_served' as is_estimated,
         -- No gap can be stated without a record to compare with, or for a month that could not be billed.
         stated.state not in ('billed_record_missing', 'not_eligible', 'eligibility_not_assessable') as has_gap,
-        coalesce(local_entry.first_block_usd, entry.first_block_usd) as first_block_usd,
-        coalesce(local_entry.low_usd, entry.low_usd) as entry_low_usd,
-        coalesce(local_entry.high_usd, entry.high_usd) as entry_high_usd,
+        {{ paid_share('coalesce(local_entry.first_block_usd, entry.first_block_usd)') }} as first_block_usd,
+        {{ paid_share('coalesce(local_entry.low_usd, entry.low_usd)') }} as entry_low_usd,
+        {{ paid_share('coalesce(local_entry.high_usd, entry.high_usd)') }} as entry_high_usd,
         case when local_entry.service_month is not null then local_entry.price_region end as entry_region
     from stated
     left join {{ ref('fct_billing_terms') }} as terms
         on stated.practice_id = terms.practice_tin and stated.practitioner_npi = terms.practitioner_npi
+    {{ paid_share_join('terms', month_end) | indent(4) }}
     left join entry_prices as entry on stated.service_month = entry.service_month
     left join local_entry_prices as local_entry
         on

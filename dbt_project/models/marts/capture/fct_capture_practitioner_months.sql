@@ -1,6 +1,6 @@
 -- Each practitioner's month with a person: what was billed beside what the record supports. Billed and supported dollars are
--- priced alike (amounts of the month's last day, local where the locality's indices were brought), so the gap is a difference of
--- units, not of prices.
+-- priced alike (amounts of the month's last day, local where the locality's indices were brought, the share of the practitioner's
+-- credential), so the gap is a difference of units, not of prices.
 {% set last_day = 'cast(' ~ dbt.last_day('codes.service_month', 'month') ~ ' as date)' %}
 with bundle_codes as (
     select distinct hcpcs_code
@@ -76,8 +76,8 @@ billed as (
         cast(sum(
             codes.units
             * case
-                when codes.setting = 'facility' then {{ local_price('facility_usd') }}
-                else {{ local_price('nonfacility_usd') }}
+                when codes.setting = 'facility' then {{ paid_price('facility_usd') }}
+                else {{ paid_price('nonfacility_usd') }}
             end
         ) as decimal(12, 2)) as billed_usd,
         min(coalesce(by_locality.price_region, 'national')) as price_region,
