@@ -19,7 +19,7 @@ shared_times as (
     from activities
     where is_clocked
     group by practice_tin, staff_id, started_at
-    having count(distinct concat(beneficiary_id, '|', programme)) > 1
+    having count(distinct concat_ws('', beneficiary_id, '|', programme)) > 1
 ),
 
 in_order as (

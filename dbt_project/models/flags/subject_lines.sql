@@ -92,9 +92,9 @@ clinic_claims as (
     from {{ ref('core_claims') }} as claims
     inner join {{ ref('clinic_bill_types') }} as clinics
         on
-            substr(ltrim(claims.bill_type_code, '0'), 1, 2) = clinics.bill_type_prefix
+            substr(trim(leading '0' from claims.bill_type_code), 1, 2) = clinics.bill_type_prefix
             and {{ in_force('clinics', 'claims.from_date') }}
-    where claims.is_final
+    where claims.is_final and claims.claim_type = 'outpatient'
 )
 
 select
@@ -134,5 +134,5 @@ select
     coalesce(lines.deductible_usd, 0) + coalesce(lines.coinsurance_usd, 0) as cost_share_usd
 from paid_lines as lines
 inner join subjects on lines.subject_id = subjects.subject_id
-left join clinic_claims on lines.claim_id = clinic_claims.claim_id and lines.claim_type = 'outpatient'
+left join clinic_claims on lines.claim_id = clinic_claims.claim_id
 left join {{ ref('core_practices') }} as practices on lines.practice_tin = practices.practice_tin

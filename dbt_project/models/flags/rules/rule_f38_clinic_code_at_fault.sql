@@ -89,7 +89,7 @@ recorded as (
 judged as (
     select
         lines.*,
-        paid_as_clinic.beneficiary_id is not null as is_paid_as_clinic,
+        coalesce(lines.is_professional and paid_as_clinic.beneficiary_id is not null, false) as is_paid_as_clinic,
         -- a code that Medicare paid nobody that day is another rule's
         coalesce(lines.is_in_force and not lines.is_professional and lines.times is null, false) as is_outside,
         lines.kind = 'general' and lines.times = 'once' and lines.units_of_clinic > 1 as is_repeated,
@@ -100,8 +100,7 @@ judged as (
     from clinic_lines as lines
     left join paid_as_clinic
         on
-            lines.is_professional
-            and lines.beneficiary_id = paid_as_clinic.beneficiary_id
+            lines.beneficiary_id = paid_as_clinic.beneficiary_id
             and lines.service_month = paid_as_clinic.service_month
             and lines.practice_tin = paid_as_clinic.practice_tin
     left join {{ ref('core_practice_records') }} as practice on lines.practice_tin = practice.practice_tin

@@ -23,11 +23,11 @@ worded as (
         is_enough,
         is_beyond,
         case figure
-            when 'no_visit_before' then concat(cases, ' of ', of_all, ' new people never seen before')
-            when 'one_month_only' then concat(cases, ' of ', of_all, ' new people for one month only')
-            when 'same_seconds' then concat(cases, ' of ', of_all, ' months with one and the same time')
-            when 'one_processing_day' then concat(cases, ' of ', of_all, ' bills of several months processed on one day')
-            else concat(cases, ' new people in a month after ', mean_before, ' a month')
+            when 'no_visit_before' then concat_ws('', cases, ' of ', of_all, ' new people never seen before')
+            when 'one_month_only' then concat_ws('', cases, ' of ', of_all, ' new people for one month only')
+            when 'same_seconds' then concat_ws('', cases, ' of ', of_all, ' months with one and the same time')
+            when 'one_processing_day' then concat_ws('', cases, ' of ', of_all, ' bills of several months processed on one day')
+            else concat_ws('', cases, ' new people in a month after ', mean_before, ' a month')
         end as words
     from figures
 ),

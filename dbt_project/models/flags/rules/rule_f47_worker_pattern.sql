@@ -20,7 +20,7 @@ judged as (
         subjects.rule_id,
         subjects.subject_id,
         subjects.subject_kind,
-        coalesce(named.workers, 0) > 0 as has_workers,
+        subjects.subject_kind = 'practice_year' and coalesce(named.workers, 0) > 0 as has_workers,
         patterns.has_same_entries or patterns.has_long_day or patterns.has_odd_hours as is_beyond,
         patterns.clocked_entries > 0 as is_clocked,
         {{ list_join(list_non_null([
@@ -32,8 +32,7 @@ judged as (
     left join {{ ref('worker_patterns') }} as patterns on subjects.subject_id = patterns.subject_id
     left join named
         on
-            subjects.subject_kind = 'practice_year'
-            and subjects.practice_tin = named.practice_tin
+            subjects.practice_tin = named.practice_tin
             and subjects.service_month = named.service_month
 ),
 

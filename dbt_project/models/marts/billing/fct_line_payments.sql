@@ -13,7 +13,11 @@ with bounds as (
 lines as (
     select
         billed.*,
-        coalesce(priced_there.pricing_locality, terms.pricing_locality) as known_locality,
+        -- a clinic is paid nationally wherever it is
+        case
+            when coalesce(terms.practice_type, 'unknown') not in ('rhc', 'fqhc')
+                then coalesce(priced_there.pricing_locality, terms.pricing_locality)
+        end as known_locality,
         coalesce(terms.participation, 'unknown') as participation,
         terms.credential,
         coalesce(terms.practice_type, 'unknown') in ('rhc', 'fqhc') as is_clinic,
@@ -34,24 +38,44 @@ lines as (
     where billed.claim_type = 'carrier' or coalesce(terms.practice_type, 'unknown') in ('rhc', 'fqhc')
 ),
 
+-- Days are compared with periods once a place, code and day, not once a line.
+local_days as (
+    select distinct
+        known_locality,
+        hcpcs_code,
+        from_date
+    from lines
+    where known_locality is not null
+),
+
 -- the dearest price of a known locality, whatever the setting and the factor
 dearest as (
     select
-        lines.claim_line_id,
+        days.known_locality,
+        days.hcpcs_code,
+        days.from_date,
         max(greatest(local_prices.nonfacility_usd, local_prices.facility_usd)) as unit_usd
-    from lines
+    from local_days as days
     inner join {{ ref('fct_local_prices') }} as local_prices
         on
-            lines.known_locality = local_prices.price_region
-            and lines.hcpcs_code = local_prices.hcpcs_code
-            and {{ in_force('local_prices', 'lines.from_date') }}
-    group by lines.claim_line_id
+            days.known_locality = local_prices.price_region
+            and days.hcpcs_code = local_prices.hcpcs_code
+            and {{ in_force('local_prices', 'days.from_date') }}
+    group by days.known_locality, days.hcpcs_code, days.from_date
+),
+
+code_days as (
+    select distinct
+        hcpcs_code,
+        from_date
+    from lines
 ),
 
 -- the dearest price that any locality could have
 dearest_anywhere as (
     select
-        lines.claim_line_id,
+        days.hcpcs_code,
+        days.from_date,
         max(
             (
                 rvus.work_rvu * bounds.work_bound
@@ -60,12 +84,12 @@ dearest_anywhere as (
             )
             * factors.conversion_factor
         ) as unit_usd
-    from lines
+    from code_days as days
     inner join {{ ref('relative_values') }} as rvus
-        on lines.hcpcs_code = rvus.hcpcs_code and {{ in_force('rvus', 'lines.from_date') }}
-    inner join {{ ref('conversion_factors') }} as factors on {{ in_force('factors', 'lines.from_date') }}
+        on days.hcpcs_code = rvus.hcpcs_code and {{ in_force('rvus', 'days.from_date') }}
+    inner join {{ ref('conversion_factors') }} as factors on {{ in_force('factors', 'days.from_date') }}
     cross join bounds
-    group by lines.claim_line_id
+    group by days.hcpcs_code, days.from_date
 ),
 
 priced as (
@@ -105,7 +129,6 @@ priced as (
             lines.known_locality = by_locality.price_region
             and lines.participation = by_locality.participation
             and lines.hcpcs_code = by_locality.hcpcs_code
-            and not lines.is_clinic
             and {{ in_force('by_locality', 'lines.from_date') }}
     left join {{ ref('fct_local_prices') }} as by_factor
         on
@@ -119,8 +142,13 @@ priced as (
         on {{ in_force('sequestration', 'lines.from_date') }}
     left join {{ ref('cost_shares') }} as cost_shares
         on cost_shares.service = 'part_b' and {{ in_force('cost_shares', 'lines.from_date') }}
-    left join dearest on lines.claim_line_id = dearest.claim_line_id and not lines.is_clinic
-    left join dearest_anywhere on lines.claim_line_id = dearest_anywhere.claim_line_id
+    left join dearest
+        on
+            lines.known_locality = dearest.known_locality
+            and lines.hcpcs_code = dearest.hcpcs_code
+            and lines.from_date = dearest.from_date
+    left join dearest_anywhere
+        on lines.hcpcs_code = dearest_anywhere.hcpcs_code and lines.from_date = dearest_anywhere.from_date
 ),
 
 in_setting as (

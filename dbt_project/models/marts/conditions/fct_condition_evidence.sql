@@ -32,9 +32,9 @@ codes as (
         codes.diagnosis_code,
         definitions.diagnosis_positions,
         classes.claim_class,
-        position(concat('|', classes.claim_class, '|') in concat('|', definitions.one_claim_classes, '|')) > 0
+        position(concat('|', classes.claim_class, '|') in concat_ws('', '|', definitions.one_claim_classes, '|')) > 0
             as is_one_claim_evidence,
-        position(concat('|', classes.claim_class, '|') in concat('|', definitions.two_claim_classes, '|')) > 0
+        position(concat('|', classes.claim_class, '|') in concat_ws('', '|', definitions.two_claim_classes, '|')) > 0
             as is_two_claim_evidence
     from {% if uses_chronic_indicator() %}(
         select definition, condition, role, icd_version, diagnosis_code

@@ -8,7 +8,7 @@ with visit_days as (
         count(distinct visit_date) as visit_days,
         max(visit_date) as last_visit_date,
         -- Two practices on one day: the higher number, so that the choice never depends on row order.
-        max_by(practice_tin, concat(cast(visit_date as {{ dbt.type_string() }}), practice_tin)) as practice_tin
+        max_by(practice_tin, concat_ws('', cast(visit_date as {{ dbt.type_string() }}), practice_tin)) as practice_tin
     from {{ ref('core_visits') }}
     where is_primary_care and practitioner_npi is not null
     group by 1, 2, 3

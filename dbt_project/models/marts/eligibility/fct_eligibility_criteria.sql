@@ -7,10 +7,10 @@
         "case fee_for_service_status when 'pass' then 'fee-for-service' when 'fail' then 'Medicare Advantage' else 'not stated' end",
         "'fee-for-service'"),
     'alive': ("case when alive_status = 'pass' then 'alive on the first' else 'died before the month' end", "'alive on the first'"),
-    'two_conditions': ("concat(condition_count, ' (', definition, ')')", "concat('at least ', conditions_required)"),
+    'two_conditions': ("concat_ws('', condition_count, ' (', definition, ')')", "concat_ws('', 'at least ', conditions_required)"),
     'not_institutionalised_all_month': (
-        "concat(stay_days, ' of ', days_in_month, ' days in a stay')", "'fewer days than the month has'"),
-    'no_esrd_capitation': ("concat(esrd_lines, ' capitation lines')", "'none'"),
+        "concat_ws('', stay_days, ' of ', days_in_month, ' days in a stay')", "'fewer days than the month has'"),
+    'no_esrd_capitation': ("concat_ws('', esrd_lines, ' capitation lines')", "'none'"),
     'no_hospice_conflict': ("case when is_in_hospice then 'hospice elected' else 'no hospice' end", "'no hospice'"),
     'initiating_visit': (
         "coalesce(cast(last_initiating_visit_date as " ~ dbt.type_string() ~ "), 'no visit')", "'a qualifying visit in the months before'"),
