@@ -325,7 +325,19 @@ def defs() -> dg.Definitions:
     when = timetable(settings)
     inside = build(RunContext(settings=settings)).resolve_asset_graph()
     monthly = schedule.job(when)
+
+    @dg.multi_asset_check(
+        specs=[inside.get_check_spec(key) for key in sorted(inside.asset_check_keys)], name="made_by_runs"
+    )
+    def made_by_runs() -> Iterator[Any]:
+        """Shows the checks of runs beside their assets; by itself none is made."""
+        yield from ()
+        raise dg.Failure(
+            description="Checks are made by the runs of months and of `ccm run`: start one of those."
+        )
+
     return dg.Definitions(
+        asset_checks=[made_by_runs],
         assets=[
             schedule.assets(settings, when),
             *(

@@ -166,7 +166,7 @@ def tests(rows: list[dict[str, object]]) -> pl.DataFrame:
 def basis(*models: Learnt | NotLearnt) -> pl.DataFrame:
     """Rows of reports.outreach_basis: what is foretold, by what, or why not."""
     rows = [
-        (model.target.name, model.learner, f"Foretold: {model.target.says}")
+        (model.target.name, model.learner, f"Foretold: {model.target.says}.")
         if isinstance(model, Learnt)
         else (
             model.target.name,

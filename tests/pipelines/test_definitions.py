@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from pipelines.definitions import JOB, RunContext, build, landed_metadata
+from pipelines.definitions import JOB, RunContext, build, defs, landed_metadata
 from pipelines.extracts.landing import LandedBatch
 from pipelines.settings import Settings
 
@@ -44,6 +44,15 @@ def test_checks_stand_beside_their_assets_and_the_job_holds_everything(repositor
     assert len(graph.asset_check_keys) > 100
     job = repository.get_job(JOB)
     assert set(job.asset_layer.executable_asset_keys) == graph.materializable_asset_keys
+
+
+def test_the_user_interface_shows_the_same_assets_and_checks(
+    repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCM_OUT", str(tmp_path))
+    shown = defs().get_repository_def().asset_graph
+    assert repository.asset_graph.asset_check_keys == shown.asset_check_keys
+    assert repository.asset_graph.materializable_asset_keys <= shown.get_all_asset_keys()
 
 
 def test_what_landing_tells_is_counts_and_places(tmp_path: Path) -> None:

@@ -28,11 +28,12 @@ STEPS = {
 }
 SHOWN = ("rate", "lower", "upper")
 FREE = {"zero": False}
+FEWEST = 30  # NCHS data presentation standards for proportions: below it an interval says little and stretches the axis
 
 
 def rates(rows: list[dict[str, Any]], title: str) -> str:
     """One dot a group with its 95 % interval; the rate of everybody as a dashed line."""
-    values = [{"group": row["label"], **of(row)} for row in rows if has_interval(row)]
+    values = [{"group": row["full_label"], **of(row)} for row in rows if has_interval(row)]
     if not values:
         return ""
     everybody = next((row["rate"] for row in rows if row["group_kind"] == "everybody"), None)
@@ -50,12 +51,12 @@ def gaps(rows: list[dict[str, Any]]) -> str:
     """Difference to the reference group in percentage points, with its 95 % interval; filled where meaningful."""
     values = [
         {
-            "group": row["label"],
+            "group": row["full_label"],
             **{name: 100 * row[name] for name in ("gap", "gap_lower", "gap_upper")},
             "real": "yes" if row["is_meaningful"] else "no",
         }
         for row in rows
-        if row["gap"] is not None and row["gap_lower"] is not None
+        if row["gap"] is not None and row["gap_lower"] is not None and row["denominator"] >= FEWEST
     ]
     if not values:
         return ""
@@ -184,7 +185,8 @@ def places(rows: list[dict[str, Any]], title: str) -> str:
 
 
 def has_interval(row: dict[str, Any]) -> bool:
-    return row["rate"] is not None and row["lower"] is not None
+    """Whether a row may be drawn: shown, with an interval, and of enough people for it to say something."""
+    return row["rate"] is not None and row["lower"] is not None and row["denominator"] >= FEWEST
 
 
 def of(row: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def event_study(rows: list[dict[str, Any]], unit: str) -> str:
     dots = {
         "data": data(values),
         "encoding": {
-            "x": amount("when", "Periods since the start of care management", axis={"tickMinStep": 1})
+            "x": amount("when", "Quarters since the start of care management", axis={"tickMinStep": 1})
         },
         "layer": intervals("y", low, "upper", "estimate"),
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.publish.charts import reach as charts
-from pipelines.publish.formatting import points, sentence
+from pipelines.publish.formatting import points
+from pipelines.publish.groups import full_name, group_name, kind_name, place
 from pipelines.publish.sources import Row, Sources
 
 # The measures with an interval, in the order of the way to care management; all are in the CSV.
@@ -25,8 +26,10 @@ def view(sources: Sources) -> dict[str, Any]:
         "select * from reports.disparity_measures order by measure, period desc, group_kind, group_value"
     )
     for row in table:
-        row["kind_label"] = sentence(row["group_kind"])
-        row["label"] = "Everybody" if row["group_kind"] == "everybody" else sentence(row["group_value"])
+        row["full_label"] = full_name(row["group_kind"], row["group_value"])
+        name = group_name(row["group_kind"], row["group_value"])
+        row["label"] = name[:1].upper() + name[1:]
+    table.sort(key=place)
     uptake = [row for row in table if row["measure"] == "uptake"]
     periods = sorted({row["period"] for row in uptake}, reverse=True)
     newest = periods[0] if periods else None
@@ -40,7 +43,7 @@ def view(sources: Sources) -> dict[str, Any]:
         "measures": {
             name: says for name, says in MEASURES.items() if any(row["measure"] == name for row in table)
         },
-        "kinds": [(kind, sentence(kind)) for kind in dict.fromkeys(row["group_kind"] for row in uptake)],
+        "kinds": [(kind, kind_name(kind)) for kind in dict.fromkeys(row["group_kind"] for row in uptake)],
         "uptake_by_year": by_group(uptake),
         "rate_chart": charts.rates(
             [row for row in uptake if row["period"] == newest and row["group_kind"] not in PLACES], "Uptake"
@@ -50,14 +53,14 @@ def view(sources: Sources) -> dict[str, Any]:
         ),
         "year_charts": [
             (
-                sentence(kind),
+                kind_name(kind),
                 charts.over_years([row for row in uptake if row["group_kind"] == kind], "Uptake"),
             )
             for kind in kinds
         ],
         "funnel_charts": [
             (
-                sentence(kind),
+                kind_name(kind),
                 charts.funnel(
                     [row for row in table if row["period"] == newest and row["group_kind"] == kind]
                 ),
@@ -66,7 +69,7 @@ def view(sources: Sources) -> dict[str, Any]:
         ],
         "place_charts": [
             (
-                sentence(kind),
+                kind_name(kind),
                 charts.places([row for row in uptake if row["group_kind"] in (kind, "everybody")], "Uptake"),
             )
             for kind in PLACES
@@ -78,10 +81,7 @@ def view(sources: Sources) -> dict[str, Any]:
 def answers(rows: list[Row]) -> list[Row]:
     """The rows in the order of the measures, everybody first, each with its answer."""
     order = list(MEASURES)
-    rows = sorted(
-        rows,
-        key=lambda row: (order.index(row["measure"]), row["group_kind"] != "everybody", row["group_kind"]),
-    )
+    rows = sorted(rows, key=lambda row: (order.index(row["measure"]), place(row)))
     compared = {(row["measure"], row["group_kind"]) for row in rows if row["gap"] is not None}
     return [answered(row, (row["measure"], row["group_kind"]) in compared) for row in rows]
 
@@ -119,10 +119,8 @@ def answered(row: Row, is_compared: bool) -> Row:
 
 def by_group(uptake: list[Row]) -> dict[tuple[str, str], dict[Any, Row]]:
     """Uptake by year of each group, everybody first."""
-    ordered = sorted(
-        uptake, key=lambda row: (row["group_kind"] != "everybody", row["group_kind"], row["group_value"])
-    )
+    ordered = sorted(uptake, key=place)
     found: dict[tuple[str, str], dict[Any, Row]] = {}
     for row in ordered:
-        found.setdefault((row["kind_label"], row["label"]), {})[row["period"]] = row
+        found.setdefault((row["group_kind"], row["group_value"]), {})[row["period"]] = row
     return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.publish.formatting import sentence
+from pipelines.publish.charts.reliability import reliability
+from pipelines.publish.groups import full_name, place
 from pipelines.publish.sources import Sources
 
 TARGETS = {"need": "Need", "start": "Start of CCM"}
@@ -25,22 +26,18 @@ def view(sources: Sources) -> dict[str, Any]:
         "select * from reports.outreach_fairness order by group_kind, group_value, measure"
     )
     for row in fairness:
-        row["label"] = (
-            "Everybody"
-            if row["group_kind"] == "everybody"
-            else f"{sentence(row['group_kind'])}: {sentence(row['group_value']).lower()}"
-        )
+        row["label"] = full_name(row["group_kind"], row["group_value"])
+    fairness.sort(key=place)
+    tenths = sorted(
+        (row for row in fairness if row["group_kind"] == TENTHS), key=lambda row: int(row["group_value"])
+    )
     return {
         "basis": sources.rows("select * from reports.outreach_basis order by target"),
         "tests": sources.rows("select * from reports.outreach_tests order by target, part, learner"),
-        "tenths": sorted(
-            (row for row in fairness if row["group_kind"] == TENTHS), key=lambda row: int(row["group_value"])
-        ),
+        "tenths": tenths,
+        "chart": reliability(tenths),
         "groups": {
-            measure: sorted(
-                (row for row in fairness if row["measure"] == measure and row["group_kind"] != TENTHS),
-                key=lambda row: row["group_kind"] != "everybody",
-            )
+            measure: [row for row in fairness if row["measure"] == measure and row["group_kind"] != TENTHS]
             for measure in MEASURES
         },
         "failed": sum(row["status"] == "fail" for row in fairness),

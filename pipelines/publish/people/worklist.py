@@ -18,7 +18,8 @@ def view(sources: Sources) -> dict[str, Any]:
     rows = with_notes(
         sources.settings, sources.frame("select * from reports.worklist order by practice_id, rank")
     ).with_columns(
-        ask=pl.when("is_asked_now").then(pl.lit("this month")).otherwise(pl.lit("later")),
+        ask=pl.when("is_asked_now").then(pl.lit("now")).otherwise(pl.lit("later")),
+        stands_out=pl.col("reason").str.split("; "),
         moved=pl.when("is_moved_up")
         .then(pl.lit("yes, for its group's share of need"))
         .otherwise(pl.lit("no")),
@@ -27,8 +28,9 @@ def view(sources: Sources) -> dict[str, Any]:
         Column("rank", "Rank", "number"),
         PERSON,
         Column("ask", "Ask"),
-        Column("reason", "Stands out by"),
-        Column("reasons", "Why", "list", lines=True),
+        Column("status", "Status"),
+        Column("stands_out", "Stands out by", "list", lines=True),
+        Column("reasons", "Why on the list", "list", lines=True, place="detail"),
         Column("conditions", "Conditions", "list", place="detail"),
         Column("last_visit_date", "Last visit", "date"),
         Column("missing_to_start", "Missing to start", "list"),
@@ -46,7 +48,6 @@ def view(sources: Sources) -> dict[str, Any]:
         Column("recent_stays", "Stays in half a year", "number", place="detail"),
         Column("recent_emergency_visits", "Emergency visits in half a year", "number", place="detail"),
         Column("condition_count", "Number of conditions", "number", place="detail"),
-        Column("status", "Status"),
         Column("note", "Notes", place="detail"),
     ]
     filters = [

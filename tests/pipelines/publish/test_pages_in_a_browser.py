@@ -265,6 +265,11 @@ def test_five_questions_are_answered_from_the_first_page(opened: Callable[..., A
     assert cell.inner_text() == "-50" and cell.is_visible()
     visit.ends("what changed since last month")
 
+    visit = Visit(opened("index.html"))
+    visit.click("What did this run restate?")
+    assert "no earlier publication to compare with" in visit.page.locator("main").inner_text()
+    visit.ends("what this run restated")
+
 
 def test_served_on_loopback_the_pages_work_under_both_policies(browser: Any, reports: Path) -> None:
     with server(reports, 0) as running:
