@@ -1,11 +1,16 @@
 {# Groups that the disparity measures tell apart: each a column of fct_person_years. Those of `coded` are named by the seed
-   stratum_codes, age by the seed age_bands; states name themselves. #}
+   stratum_codes, age by the seed age_bands, groups of `area` by the seed area_bands; states name themselves. #}
 {% macro stratum_kinds() %}
-{{ return(['race_ethnicity', 'dual_status', 'sex', 'age_band', 'entitlement', 'state', 'practice_type']) }}
+{{ return(['age_band', 'state'] + coded_stratum_kinds() + area_stratum_kinds()) }}
 {% endmacro %}
 
 {% macro coded_stratum_kinds() %}
 {{ return(['race_ethnicity', 'dual_status', 'sex', 'entitlement', 'practice_type']) }}
+{% endmacro %}
+
+{# Groups of the place of residence, which are known where the user brought measures of areas. #}
+{% macro area_stratum_kinds() %}
+{{ return(['rurality', 'commuting_area', 'deprivation', 'vulnerability']) }}
 {% endmacro %}
 
 {# Measures: name, numerator and denominator (columns of fct_measure_counts), and whether the numerator is a part of the

@@ -1,4 +1,4 @@
-"""The contract's practices, providers and price indices."""
+"""The contract's practices, providers, price indices and measures of areas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCALITY = "9990001"  # of a made-up contractor
 
 
 def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataFrame]:
-    """practices, providers and locality_gpci."""
+    """practices, providers, locality_gpci and area_measures."""
     places = parameters["geography"]
     count = world.practices
     clinic = world.practice_type
@@ -57,7 +57,12 @@ def world_tables(parameters: dict[str, Any], world: World) -> dict[str, pl.DataF
     ).with_columns(
         provider_name=pl.lit("Practitioner ") + pl.col("provider_name").cast(pl.String).str.zfill(6)
     )
-    return {"practices": practices, "providers": providers, "locality_gpci": _indices()}
+    return {
+        "practices": practices,
+        "providers": providers,
+        "locality_gpci": _indices(),
+        "area_measures": _areas(places),
+    }
 
 
 def _indices() -> pl.DataFrame:
@@ -75,12 +80,19 @@ def _indices() -> pl.DataFrame:
     )
 
 
-def places(parameters: dict[str, Any]) -> pl.DataFrame:
-    """Reference rows of the simulated ZIP codes, as a user would bring them: the deprivation is made up."""
-    rows = [
-        (zip_code, place["county_fips"], place["state"], place["rural"], percentile)
-        for place in parameters["geography"]
+def _areas(places: list[dict[str, Any]]) -> pl.DataFrame:
+    """area_measures of the simulated places: commuting code and deprivation by ZIP code, vulnerability by county, all made up."""
+    by_zip = [
+        ("zip_code", zip_code, measure, str(value))
+        for place in places
         for zip_code, percentile in zip(place["zips"], place["deprivation"], strict=True)
+        for measure, value in (("ruca", place["ruca"]), ("adi_national", percentile))
     ]
-    names = ["zip_code", "county_fips_code", "state_code", "is_rural", "deprivation_percentile"]
-    return pl.DataFrame(rows, schema=names, orient="row")
+    by_county = [
+        ("county", place["county_fips"], "svi", f"{np.mean(place['deprivation']) / 100:.4f}")
+        for place in places
+    ]
+    names = ["area_kind", "area_code", "measure", "measure_value"]
+    return pl.DataFrame([*by_zip, *by_county], schema=names, orient="row").with_columns(
+        edition=pl.lit("simulated"), effective_from=date(2010, 1, 1), effective_to=date(2099, 12, 31)
+    )

@@ -45,7 +45,7 @@ def simulate(
     """Write a synthetic Medicare population of `people` persons over `months` months into `out`.
 
     `out/extracts/` gets one file a contract table (`files`: parquet or csv), `out/truth/` what was planted
-    and `truth.json`, `out/reference/` the made-up deprivation of places; these folders are replaced. The same arguments and parameter file give the same bytes.
+    and `truth.json`; these folders are replaced. The same arguments and parameter file give the same bytes.
     `twin` makes the same draws without the effect of CCM. `deliveries` "monthly" writes one folder a month of what was
     known then. `last_month` (any day of it) ends the window elsewhere than
     the parameter file says; `error_scale` multiplies its error rates, `error_rate` sets them so that about this share
@@ -69,11 +69,10 @@ def simulate(
     settings = with_options(load(parameters), last_month, error_scale, error_rate)
     covered = calendar(settings, months)
     world = build_world(settings, people, seed, covered)
-    extracts, truths, reference = (Path(out) / name for name in ("extracts", "truth", "reference"))
-    for folder in (extracts, truths, reference):
+    extracts, truths = (Path(out) / name for name in ("extracts", "truth"))
+    for folder in (extracts, truths):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    render_world.places(settings).write_csv(reference / "deprivation.csv")
     counts: Counter[str] = Counter()
     funnel: Counter[tuple[str, str]] = Counter()
     effects: Counter[tuple[str, str]] = Counter()

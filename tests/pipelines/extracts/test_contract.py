@@ -33,7 +33,7 @@ def test_all_tables_of_the_design_have_a_contract() -> None:
     assert set(ALL) == {
         "beneficiaries", "beneficiary_xref", "enrollment_months", "claims", "claim_lines",
         "claim_diagnoses", "encounters", "care_management_time", "consents", "care_plans", "problems", "do_not_contact",
-        "providers", "practices", "locality_gpci", "model_rosters", "patient_charges",
+        "providers", "practices", "area_measures", "locality_gpci", "model_rosters", "patient_charges",
     }  # fmt: skip
 
 

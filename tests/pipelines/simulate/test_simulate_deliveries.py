@@ -37,6 +37,7 @@ KEYS = {
     "patient_charges": "charge_id",
     "do_not_contact": "request_id",
     "practices": "practice_tin",
+    "area_measures": "area_kind, area_code, measure, effective_from",
     "locality_gpci": "pricing_locality, effective_from",
     "providers": "npi, practice_tin",
 }

@@ -200,13 +200,21 @@ def test_clinics_of_every_kind_bill_in_their_own_way(world):
     assert places == [("11", "physician"), ("22", "hospital_outpatient")]
 
 
-def test_the_reference_of_places_covers_every_person(folders, world):
-    world.execute(
-        f"create or replace view places as select * from read_csv('{folders[0]}/reference/deprivation.csv', all_varchar = true)"
-    )
+def test_the_measures_of_areas_cover_every_person_and_tell_what_was_planted(world):
     missing = value(
-        world, "select count(*) from beneficiaries where zip_code not in (select zip_code from places)"
+        world,
+        "select count(*) from beneficiaries where county_fips_code not in (select area_code from area_measures where measure = 'svi')"
+        " or zip_code not in (select area_code from area_measures where measure = 'ruca')",
     )
     assert missing == 0
+    wrong = value(
+        world,
+        "select count(*) from truth_people t join beneficiaries b using (beneficiary_id)"
+        " join area_measures r on r.area_code = b.zip_code and r.measure = 'ruca'"
+        " join area_measures d on d.area_code = b.zip_code and d.measure = 'adi_national'"
+        " where b.beneficiary_id in (select beneficiary_id from beneficiaries group by 1 having count(*) = 1)"
+        " and (t.is_rural <> (r.measure_value::int >= 4) or t.deprivation_percentile <> d.measure_value::int)",
+    )
+    assert wrong == 0
     share = value(world, "select avg((deprivation_percentile >= 75)::int) from truth_people")
     assert 0.1 < share < 0.35

@@ -23,6 +23,7 @@ NOT_CARRIED = {
 }
 A_YEAR = {"enrollment_months": {"medicare_status_code"}}  # a Coverage has one a year
 NOT_IN_FHIR = [
+    "area_measures",
     "care_management_time",
     "care_plans",
     "consents",

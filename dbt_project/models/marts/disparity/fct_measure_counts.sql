@@ -2,12 +2,12 @@
 -- months. In a month each person has one month, so both are the same number.
 {% set counts = month_counts() %}
 {% set coded = coded_stratum_kinds() %}
+{% set named = ['state'] + area_stratum_kinds() %}
 with month_cells as (
     select
         service_month,
         age,
-        state,
-        {% for kind in coded %}
+        {% for kind in named + coded %}
             {{ kind }},
         {% endfor %}
         {% for name in counts %}
@@ -15,18 +15,23 @@ with month_cells as (
         {% endfor %}
         count(*) as people
     from {{ ref('fct_person_months') }}
-    group by service_month, age, state{% for kind in coded %}, {{ kind }}{% endfor %}
+    group by
+        {% for kind in named + coded %}
+            {{ kind }},
+        {% endfor %}
+        service_month,
+        age
 ),
 
 month_groups as (
-    {% for kind in ['everybody', 'state', 'age_band'] + coded %}
+    {% for kind in ['everybody'] + stratum_kinds() %}
         select
             cells.service_month,
             '{{ kind }}' as group_kind,
             {% if kind == 'everybody' %}
                 'everybody' as group_value,
-            {% elif kind == 'state' %}
-                coalesce(cells.state, 'unknown') as group_value,
+            {% elif kind in named %}
+                coalesce(cells.{{ kind }}, 'unknown') as group_value,
             {% else %}
                 coalesce(named.group_value, 'unknown') as group_value,
             {% endif %}

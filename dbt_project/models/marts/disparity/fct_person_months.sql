@@ -69,6 +69,9 @@ select
     ) / 12) as integer) as age,
     beneficiaries.original_entitlement_code as entitlement,
     beneficiaries.state_code as state,
+    {% for kind in area_stratum_kinds() %}
+        coalesce(places.{{ kind }}, 'unknown') as {{ kind }},
+    {% endfor %}
     practised.practice_id,
     case when practised.practice_id is null then 'none' else practices.practice_type end as practice_type,
     1 as enrolled,
@@ -86,6 +89,11 @@ inner join {{ ref('core_enrollment_months') }} as enrollment
         and practised.service_month = enrollment.service_month
 left join {{ ref('core_beneficiaries') }} as beneficiaries
     on practised.beneficiary_id = beneficiaries.beneficiary_id
+left join {{ ref('fct_place_groups') }} as places
+    on
+        coalesce(beneficiaries.zip_code, '') = places.zip_code
+        and coalesce(beneficiaries.county_fips_code, '') = places.county_fips_code
+        and practised.service_month = places.service_month
 left join {{ ref('core_practices') }} as practices
     on practised.practice_id = practices.practice_tin
 left join continuable

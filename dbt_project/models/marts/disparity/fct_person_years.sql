@@ -1,6 +1,7 @@
 -- Months that each person-year counts for in the measures, and the groups of its last month: one group of a kind a year, so that
 -- groups add up to everybody. Person-level.
 {% set coded = coded_stratum_kinds() %}
+{% set areas = area_stratum_kinds() %}
 {% set of_person = ['race_ethnicity', 'sex', 'entitlement', 'state'] %}
 with years as (
     select
@@ -10,7 +11,7 @@ with years as (
         {% for kind in of_person %}
             max({{ kind }}) as {{ kind }},
         {% endfor %}
-        {% for kind in ['dual_status', 'practice_type', 'practice_id', 'age'] %}
+        {% for kind in ['dual_status', 'practice_type', 'practice_id', 'age'] + areas %}
             max_by({{ kind }}, service_month) as {{ kind }},
         {% endfor %}
         {% for name in month_counts() %}
@@ -29,6 +30,9 @@ select
     {% endfor %}
     coalesce(ages.group_value, 'unknown') as age_band,
     coalesce(years.state, 'unknown') as state,
+    {% for kind in areas %}
+        coalesce(years.{{ kind }}, 'unknown') as {{ kind }},
+    {% endfor %}
     {% for name in month_counts() %}
         cast(years.{{ name }}_months as integer) as {{ name }}_months,
     {% endfor %}
