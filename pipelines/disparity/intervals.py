@@ -43,11 +43,23 @@ def newcombe(a: ArrayLike, n: ArrayLike, b: ArrayLike, m: ArrayLike, confidence:
     first, second = _divide(a, n), _divide(b, m)
     low_1, high_1 = wilson(a, n, confidence)
     low_2, high_2 = wilson(b, m, confidence)
-    difference = first - second
-    return (
-        difference - np.hypot(first - low_1, high_2 - second),
-        difference + np.hypot(high_1 - first, second - low_2),
+    return mover(first, low_1, high_1, second, low_2, high_2)
+
+
+def mover(
+    first: ArrayLike,
+    low_1: ArrayLike,
+    high_1: ArrayLike,
+    second: ArrayLike,
+    low_2: ArrayLike,
+    high_2: ArrayLike,
+) -> Interval:
+    """Interval of first - second from an interval of each, by the variances that they imply (Zou and Donner, Statistics in Medicine
+    27:1693, 2008)."""
+    x, low_x, high_x, y, low_y, high_y = (
+        np.asarray(one, float) for one in (first, low_1, high_1, second, low_2, high_2)
     )
+    return x - y - np.hypot(x - low_x, high_y - y), x - y + np.hypot(high_x - x, y - low_y)
 
 
 def exact_poisson(events: ArrayLike, exposure: ArrayLike = 1.0, confidence: float = 0.95) -> Interval:

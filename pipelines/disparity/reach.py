@@ -12,51 +12,44 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import polars as pl
 
-from pipelines.disparity import intervals
+from pipelines.disparity import breakdowns, explained
+from pipelines.disparity.breakdowns import Breakdown
 from pipelines.disparity.counts import counts_of, release_of_year
 from pipelines.disparity.disclosure import audit, suppress
-from pipelines.disparity.multiplicity import benjamini_hochberg, difference_p_value
+from pipelines.disparity.measures import measures
 from pipelines.settings import Settings
 
 TABLE = "disparity_measures"
+GRADIENTS = "disparity_gradients"
+PARTS = "disparity_parts"
 SHOWN = "shown_measure_counts"
-ALPHA, MEANINGFUL = 0.05, 0.10  # AHRQ NHQDR: p and relative difference of a meaningful gap
-# Measure: numerator, denominator (as in dbt_project/macros/measures.sql, held to it by a test), and whether it is of people.
-MEASURES: dict[str, tuple[str, str]] = {
-    "eligible_share": ("eligible_months", "assessable_months"),
-    "billed_months": ("billed_months", "eligible_months"),
-    "coverage": ("paid_months", "eligible_months"),
-    "retention": ("retained_months", "continuable_months"),
-    "uptake": ("paid_people", "eligible_people"),
-    "persistence": ("paid_months", "paid_people"),
-    "reached_eligible": ("eligible_people", "enrolled_people"),
-    "reached_consented": ("consented_people", "eligible_people"),
-    "reached_billed": ("billed_people", "consented_people"),
-    "reached_paid": ("paid_people", "billed_people"),
-    "reached_lasting": ("lasting_people", "paid_people"),
-}
+# In the marts only: its groups are parts of those of rurality, which are published.
+NOT_PUBLISHED = ("commuting_area",)
 
 
 @dataclass(frozen=True)
 class Published:
-    """`measures`: rows of reports.disparity_measures; `counts`: what is shown of each count; `told`: numbers that the audit
-    says can still be told, `asked` of how many."""
+    """`measures`, `gradients`, `parts`: rows of reports.disparity_*; `counts`: what is shown of each count; `told`: numbers that
+    the audit says can still be told, `asked` of how many; `kept_back`: statistics of cells that would tell something."""
 
     measures: pl.DataFrame
+    gradients: pl.DataFrame
+    parts: pl.DataFrame
     counts: pl.DataFrame
     told: int
     asked: int
+    kept_back: int
 
 
 def publish(settings: Settings, as_of: Any) -> Published:
-    """Build the published table and write it to `reports.disparity_measures`; nothing is written where the audit fails."""
+    """Build the published tables and write them to `reports.disparity_*`; nothing is written where the audit fails."""
     with duckdb.connect(str(settings.warehouse)) as con:
         made = build(con, earlier_releases(settings))
         if not made.told:
-            frames = {TABLE: made.measures, SHOWN: made.counts.with_columns(pl.lit(as_of).alias("as_of"))}
+            frames = {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts}
+            frames |= {SHOWN: made.counts.with_columns(pl.lit(as_of).alias("as_of"))}
             for name, frame in frames.items():
                 con.register("frame", frame.to_arrow())
                 con.execute(f"create or replace table reports.{name} as select * from frame")
@@ -75,6 +68,7 @@ def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
         "select year(period_start) as year, * from marts.fct_measure_counts where period = 'year'"
         " order by period_start, group_kind, group_value"
     ).pl()
+    counts = counts.filter(~pl.col("group_kind").is_in(NOT_PUBLISHED))
     states = con.execute(
         "select year(cells.service_month) as year, cells.service_month, cells.state, cells.people,"
         " shown.people is not null as is_shown, shown.people_in_month is not null as is_total_shown"
@@ -82,11 +76,19 @@ def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
         " inner join reports.rpt_capture_by_month as shown using (service_month, state)"
         " order by cells.service_month, cells.state"
     ).pl()
+    compared, order = references(con), ordered(con)
+    cells = con.execute("select * from marts.fct_uptake_cells").pl()
+    found = Breakdown()
     shown, told, asked = [], 0, 0
     for year in counts["year"].unique(maintain_order=True):
         one, told_here, asked_here = counts_of_year(counts, states, earlier, year, row[0])
         shown.append(one)
         told, asked = told + told_here, asked + asked_here
+        of_it = {(kind, group, count): value for _, kind, group, count, value in one.rows()}
+        mine = cells.filter(pl.col("service_year") == year)
+        breakdowns.of_year(year, of_it, mine, compared, order, row[0], found)
+        if year == counts["year"].max():
+            found.parts += explained_gaps(con, year, of_it, compared, row[0])
     schema = {
         "year": pl.Int64,
         "group_kind": pl.String,
@@ -95,7 +97,44 @@ def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
         "value": pl.Int64,
     }
     released = pl.concat(shown) if shown else pl.DataFrame(schema=schema)
-    return Published(measures(released, references(con)), released, told, asked)
+    rates = breakdowns.frame(found.rates, breakdowns.RATES)
+    return Published(
+        measures=measures(released, compared, rates, run_out(con), headlines(con)),
+        gradients=breakdowns.frame(found.gradients, breakdowns.GRADIENTS).sort(
+            "year", "measure", "group_kind"
+        ),
+        parts=breakdowns.frame(found.parts, breakdowns.PARTS).sort(
+            "year", "group_kind", "group_value", "method", "part_order"
+        ),
+        counts=released,
+        told=told,
+        asked=asked,
+        kept_back=found.kept_back,
+    )
+
+
+def explained_gaps(
+    con: duckdb.DuckDBPyConnection,
+    year: int,
+    shown: breakdowns.Shown,
+    compared: Mapping[str, str],
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Oaxaca and Blinder's parts of each gap of the newest year whose people paid for are shown."""
+    people = con.execute(
+        "select *, (paid_months > 0)::int as is_paid from marts.fct_person_years"
+        " where service_year = ? and eligible_months > 0 order by beneficiary_id",
+        [year],
+    ).pl()
+    groups = dict.fromkeys((kind, group) for kind, group, _ in shown if kind in compared)
+    return [
+        row
+        for kind, group in groups
+        if group not in (compared[kind], breakdowns.UNKNOWN)
+        and shown[kind, group, "paid_people"]
+        and shown.get((kind, compared[kind], "paid_people"))
+        for row in explained.rows(year, people, kind, group, compared[kind], limit)
+    ]
 
 
 def counts_of_year(
@@ -142,113 +181,32 @@ def references(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(
         con.execute(
             "select distinct group_kind, group_value from policy.stratum_codes where is_reference"
+            " union all select distinct group_kind, group_value from policy.area_bands where is_reference"
             " union all select 'age_band', group_value from policy.age_bands where is_reference"
         ).fetchall()
     )
 
 
-def measures(counts: pl.DataFrame, reference: Mapping[str, str]) -> pl.DataFrame:
-    """Rows of the published table from the counts as published: rates, intervals and gaps of what is shown, null of the rest."""
-    wide = counts.pivot(on="count", index=["year", "group_kind", "group_value"], values="value")
-    if not counts.height:
-        wide = counts.select("year", "group_kind", "group_value")
-    parts = []
-    for measure, (numerator, denominator) in MEASURES.items():
-        of = [
-            kind for kind in wide["group_kind"].unique() if {numerator, denominator} <= set(counts_of(kind))
-        ]
-        if {numerator, denominator} <= set(wide.columns):
-            parts.append(
-                wide.filter(pl.col("group_kind").is_in(of)).select(
-                    pl.lit(measure).alias("measure"),
-                    pl.col("year").alias("period"),
-                    "group_kind",
-                    "group_value",
-                    pl.col(numerator).alias("numerator"),
-                    pl.col(denominator).alias("denominator"),
-                )
-            )
-    if not parts:
-        schema = {"measure": pl.String, "period": pl.Int64, "group_kind": pl.String, "group_value": pl.String}
-        parts = [pl.DataFrame(schema={**schema, "numerator": pl.Int64, "denominator": pl.Int64})]
-    rows = pl.concat(parts)
-    # A rate says its numerator where the denominator is shown, so either hides both; and a share of nobody is no share.
-    is_hidden = pl.col("numerator").is_null() | pl.col("denominator").is_null()
-    rows = rows.with_columns(is_hidden.alias("is_suppressed"))
-    base = rows.filter(
-        pl.col("group_value") == pl.col("group_kind").replace_strict(dict(reference), default=None)
-    ).select("measure", "period", "group_kind", ref_numerator="numerator", ref_denominator="denominator")
-    rows = rows.join(base, on=["measure", "period", "group_kind"], how="left", maintain_order="left")
-    return with_statistics(rows, reference).sort("measure", "period", "group_kind", "group_value")
+def ordered(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Kinds of groups that have an order -> their groups, from the least to the most deprived."""
+    found: dict[str, list[str]] = {}
+    for kind, group in con.execute(
+        "select group_kind, group_value from policy.area_bands group by all order by group_kind, min(group_order)"
+    ).fetchall():
+        found.setdefault(kind, []).append(group)
+    return {kind: groups for kind, groups in found.items() if len(groups) > 2}
 
 
-def with_statistics(rows: pl.DataFrame, reference: Mapping[str, str]) -> pl.DataFrame:
-    """Rates with intervals, gaps to the reference group, p and q. Intervals are of measures of people only: the months of one
-    person resemble each other, so an interval that takes them as independent would be too narrow."""
+def headlines(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Comparisons named before any result: measure, group_kind, group_value."""
+    return con.execute("select distinct measure, group_kind, group_value from policy.headline_contrasts").pl()
 
-    def numbers(name: str) -> Any:
-        return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
-    is_hidden = rows["is_suppressed"].to_numpy().astype(bool)
-    a, n = (np.where(is_hidden, np.nan, numbers(name)) for name in ("numerator", "denominator"))
-    b, m = numbers("ref_numerator"), numbers("ref_denominator")
-    is_reference = (
-        rows["group_value"] == rows["group_kind"].replace_strict(dict(reference), default=None, return_dtype=pl.String)
-    ).fill_null(False).to_numpy()  # fmt: skip
-    b, m = np.where(is_reference, np.nan, b), np.where(is_reference, np.nan, m)
-    of_people = np.array(
-        [all(one.endswith("_people") for one in MEASURES[name]) for name in rows["measure"]], dtype=bool
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate, base = np.where(n > 0, a / n, np.nan), np.where(m > 0, b / m, np.nan)
-        gap, ratio = rate - base, np.where(base > 0, rate / base, np.nan)
-
-        def people(values: Any) -> Any:
-            return np.where(of_people, values, np.nan)
-
-        both = {
-            ("lower", "upper"): intervals.wilson(people(a), people(n)),
-            ("gap_lower", "gap_upper"): intervals.newcombe(people(a), people(n), people(b), people(m)),
-            ("ratio_lower", "ratio_upper"): intervals.relative_risk(
-                people(a), people(n), people(b), people(m)
-            ),
-        }
-        p = difference_p_value(people(a), people(n), people(b), people(m))
-        relative = np.maximum(np.abs(rate / base - 1), np.abs((1 - rate) / (1 - base) - 1))
-    columns = {"rate": rate}
-    for names, found in both.items():
-        columns |= dict(zip(names, found, strict=True))
-    columns |= {"gap": gap, "ratio": ratio, "p_value": p}
-    made = rows.with_columns(**{name: pl.Series(values).fill_nan(None) for name, values in columns.items()})
-    families = made.select(pl.struct("measure", "period", "group_kind").rank("dense"))[:, 0].to_numpy()
-    q = np.full(len(p), np.nan)
-    for family in np.unique(families):
-        q[families == family] = benjamini_hochberg(p[families == family])
-    is_large = relative >= MEANINGFUL
-    meaningful = [
-        None if np.isnan(one) else bool(one <= ALPHA and large)
-        for one, large in zip(p, is_large, strict=True)
-    ]
-    return made.with_columns(
-        pl.Series("q_value", q).fill_nan(None),
-        pl.Series("is_meaningful", meaningful, dtype=pl.Boolean),
-        numerator=pl.when("is_suppressed").then(None).otherwise("numerator"),
-        denominator=pl.col("denominator"),
-    ).select(
-        *(
-            "measure",
-            "period",
-            "group_kind",
-            "group_value",
-            "numerator",
-            "denominator",
-            "rate",
-            "lower",
-            "upper",
-        ),
-        *("gap", "gap_lower", "gap_upper", "ratio", "ratio_lower", "ratio_upper", "p_value", "q_value"),
-        *("is_meaningful", "is_suppressed"),
-    )
+def run_out(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Whether the claims of each year can be taken as complete: period, run_out_state."""
+    return con.execute(
+        "select year(period_start) as period, run_out_state from marts.fct_run_out_periods where period = 'year'"
+    ).pl()
 
 
 def releases(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from pipelines.disparity.intervals import exact_poisson
+from pipelines.disparity.intervals import exact_poisson, mover
 
 
 class EmptyStratum(ValueError):
@@ -61,14 +61,10 @@ def ratio(first: Standardised, second: Standardised, confidence: float = 0.95) -
 def difference(first: Standardised, second: Standardised) -> tuple[float, float, float]:
     """Difference of two standardised rates with its interval by the variances of both (MOVER over their gamma intervals).
 
-    Zou and Donner, Statistics in Medicine 27:1693, 2008. Intervals of both must be of the same confidence.
+    Intervals of both must be of the same confidence.
     """
-    estimate = first.rate - second.rate
-    return (
-        estimate,
-        float(estimate - np.hypot(first.rate - first.lower, second.upper - second.rate)),
-        float(estimate + np.hypot(first.upper - first.rate, second.rate - second.lower)),
-    )
+    lower, upper = mover(first.rate, first.lower, first.upper, second.rate, second.lower, second.upper)
+    return first.rate - second.rate, float(lower), float(upper)
 
 
 def indirect(

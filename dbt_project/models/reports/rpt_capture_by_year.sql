@@ -28,24 +28,10 @@ months as (
     group by extract(year from service_month), state
 ),
 
--- a year is as complete as the least complete of its months
-run_outs as (
-    select
-        cast(extract(year from service_month) as integer) as service_year,
-        case
-            when bool_or(run_out_state = 'provisional') then 'provisional'
-            when bool_and(run_out_state = 'complete') then 'complete'
-            else 'cannot_assess'
-        end as run_out_state
-    from {{ ref('capture_months') }}
-    where has_coverage_row
-    group by extract(year from service_month)
-),
-
 judged as (
     select
         years.*,
-        run_outs.run_out_state,
+        run_out.run_out_state,
         months.state_order,
         (
             years.people between 1 and {{ limit_value }}
@@ -54,7 +40,8 @@ judged as (
         {{ hidden_part_is_safe('months.hidden_months', 'months.hidden_people', limit_value) }} as dollars_are_safe
     from years
     inner join months on years.service_year = months.service_year and years.state = months.state
-    inner join run_outs on years.service_year = run_outs.service_year
+    left join {{ ref('fct_run_out_periods') }} as run_out
+        on run_out.period = 'year' and make_date(years.service_year, 1, 1) = run_out.period_start
 )
 
 select
@@ -68,5 +55,5 @@ select
     case when not is_suppressed and dollars_are_safe then paid_usd end as paid_usd,
     is_suppressed,
     is_suppressed or not dollars_are_safe as dollars_are_suppressed,
-    run_out_state
+    coalesce(run_out_state, 'cannot_assess') as run_out_state
 from judged

@@ -15,6 +15,7 @@ import pytest
 from pipelines.disparity import counts, reach
 from pipelines.disparity.counts import EVERYBODY, release_of_year
 from pipelines.disparity.disclosure import audit, suppress
+from pipelines.disparity.measures import MEASURES
 from pipelines.settings import DBT_PROJECT, Settings
 
 AS_OF = dt.date(2026, 3, 31)
@@ -143,6 +144,38 @@ def test_a_change_by_a_few_people_since_the_last_release_cannot_be_told() -> Non
     assert shown["sex", "male", "paid_people"] == 1500
 
 
+CELLS = " union all ".join(
+    f"select service_year, '{kind}' as group_kind, {value} as group_value, '{cell}' as cell_kind, {text} as cell,"
+    " count(*) as eligible_people, sum((paid_months > 0)::int) as paid_people from marts.fct_person_years group by all"
+    for kind, value in ((EVERYBODY, f"'{EVERYBODY}'"), ("sex", "sex"), ("race", "race"))
+    for cell, text in (
+        ("age_and_sex", "age_band"),
+        ("conditions", "condition_count::varchar"),
+        ("practice", "practice_id"),
+    )
+)
+
+
+def people() -> pl.DataFrame:
+    """One row a person of SMALL by sex: those paid for are spread evenly over two ages, conditions and practices."""
+    rows = [
+        {
+            "beneficiary_id": f"{name}{number}",
+            "service_year": 2025,
+            "sex": name,
+            "race": "white",
+            "age_band": ("65_to_69", "70_to_74", "75_to_79")[number % 3],
+            "condition_count": 2 + number % 4,
+            "practice_id": f"p{number % 5}",
+            "eligible_months": 12,
+            "paid_months": 4 if number < paid else 0,
+        }
+        for name, (eligible, paid) in {"female": (1800, 70), "male": (1400, 46)}.items()
+        for number in range(eligible)
+    ]
+    return pl.DataFrame(rows)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A warehouse with the tables that the publication reads, of one year without capture states."""
@@ -172,6 +205,21 @@ def settings(tmp_path: Path) -> Settings:
         con.execute(
             "create table policy.stratum_codes as select 'sex' as group_kind, 'male' as group_value, true as is_reference"
         )
+        con.execute(
+            "create table policy.area_bands as select 'deprivation' as group_kind, 'low' as group_value, 1 as group_order,"
+            " true as is_reference"
+        )
+        con.execute(
+            "create table policy.headline_contrasts as"
+            " select 'uptake' as measure, 'sex' as group_kind, 'female' as group_value"
+        )
+        con.execute(
+            "create table marts.fct_run_out_periods as select 'year' as period, date '2025-01-01' as period_start,"
+            " 'provisional' as run_out_state"
+        )
+        con.register("people", people())
+        con.execute("create table marts.fct_person_years as select * from people")
+        con.execute("create table marts.fct_uptake_cells as " + CELLS)
         cells = "select date '2025-01-01' as service_month, '' as state, 0 as people, 0 as people_in_month limit 0"
         con.execute(f"create table reports_internal.int_capture_cells as {cells}")
         con.execute(f"create table reports.rpt_capture_by_month as {cells}")
@@ -209,6 +257,39 @@ def test_a_gap_is_the_difference_to_the_reference_group(settings: Settings) -> N
     assert male["gap"] is None
 
 
+def test_a_row_says_how_far_it_can_be_relied_on(settings: Settings) -> None:
+    reach.publish(settings, AS_OF)
+    row = read(settings).filter(measure="uptake", group_kind="sex", group_value="female").to_dicts()[0]
+    assert row["run_out_state"] == "provisional"
+    assert row["is_presentable"] is True  # 70 of 1,800: an interval of 1.9 points
+    assert row["p_holm"] == pytest.approx(row["p_value"])  # the only comparison named before
+    assert row["attributable"] == round((46 / 1400 - 70 / 1800) * 1800)
+    everybody = read(settings).filter(measure="uptake", group_kind=EVERYBODY).to_dicts()[0]
+    assert everybody["p_holm"] is None and everybody["std_gap"] is None
+
+
+def test_standardised_rates_and_parts_of_gaps_stand_beside_the_crude_ones(settings: Settings) -> None:
+    """Ages, conditions and practices are the same in both sexes, so that nothing is explained and no rate changes."""
+    made = reach.publish(settings, AS_OF)
+    row = read(settings).filter(measure="uptake", group_kind="sex", group_value="female").to_dicts()[0]
+    assert abs(row["standardised_rate"] - row["rate"]) <= row["std_step"]
+    assert row["std_lower"] < row["standardised_rate"] < row["std_upper"]
+    assert abs(row["std_gap"] - row["gap"]) <= 2 * row["std_step"]
+    parts = {(one["method"], one["part"]): one for one in made.parts.to_dicts() if one["group_kind"] == "sex"}
+    gap = 70 / 1800 - 46 / 1400
+    for method, within in (("age_and_sex", "rates_within_cells"), ("practice", "within_practices")):
+        mine = [one for (name, _), one in parts.items() if name == method]
+        assert sum(one["value"] for one in mine) == pytest.approx(gap)
+        assert abs(parts[method, within]["value"] - gap) <= parts[method, within]["step"]
+    explained = parts["oaxaca", "explained"]
+    assert abs(explained["value"]) <= explained["step"]
+    assert sum(one["value"] for (name, _), one in parts.items() if name == "eligibility_and_capture") == (
+        pytest.approx(70 / 3600 - 46 / 2800)
+    )
+    funnel = [one["value"] for (name, _), one in parts.items() if name == "funnel"]
+    assert sum(funnel) == pytest.approx(np.log((35 / 3600) / (23 / 2800)))
+
+
 def test_measures_of_months_have_no_interval(settings: Settings) -> None:
     reach.publish(settings, AS_OF)
     rows = read(settings).filter(
@@ -239,9 +320,9 @@ def test_a_release_that_leaks_is_not_written(settings: Settings, monkeypatch: py
 
 def test_the_measures_published_are_those_of_the_marts() -> None:
     text = (DBT_PROJECT / "macros" / "measures.sql").read_text(encoding="utf-8")
-    for measure, (numerator, denominator) in reach.MEASURES.items():
+    for measure, (numerator, denominator) in MEASURES.items():
         assert f"('{measure}', '{numerator}', '{denominator}'," in text
-    assert text.count("'share')") + text.count("'mean')") == len(reach.MEASURES)
+    assert text.count("'share')") + text.count("'mean')") == len(MEASURES)
 
 
 @pytest.mark.parametrize("seed", range(4))

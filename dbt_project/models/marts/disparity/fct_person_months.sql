@@ -48,7 +48,8 @@ practised as (
         ) as is_assessable,
         billed.beneficiary_id is not null as is_billed,
         coalesce(billed.is_paid, 0) as paid,
-        coalesce(billed.practice_id, eligibility.practice_tin) as practice_id
+        coalesce(billed.practice_id, eligibility.practice_tin) as practice_id,
+        eligibility.condition_count
     from {{ ref('eligibility_months') }} as eligibility
     left join billed
         on
@@ -74,6 +75,7 @@ select
     {% endfor %}
     practised.practice_id,
     case when practised.practice_id is null then 'none' else practices.practice_type end as practice_type,
+    practised.condition_count,
     1 as enrolled,
     case when practised.is_billed or practised.is_assessable then 1 else 0 end as assessable,
     case when practised.is_billed or practised.screen_eligible then 1 else 0 end as eligible,

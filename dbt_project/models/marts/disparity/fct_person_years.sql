@@ -17,6 +17,7 @@ with years as (
         {% for name in month_counts() %}
             sum({{ name }}) as {{ name }}_months,
         {% endfor %}
+        max(case when eligible = 1 then condition_count end) as condition_count,
         max(service_month) as last_month
     from {{ ref('fct_person_months') }}
     group by beneficiary_id, extract(year from service_month)
@@ -36,6 +37,7 @@ select
     {% for name in month_counts() %}
         cast(years.{{ name }}_months as integer) as {{ name }}_months,
     {% endfor %}
+    cast(years.condition_count as integer) as condition_count,
     years.practice_id
 from years
 {% for kind in coded %}

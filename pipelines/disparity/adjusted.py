@@ -1,0 +1,238 @@
+"""Statistics over cells that are not published: standardised rates, decompositions, and which of them may be shown.
+
+Such a statistic is a weighted sum of people paid for, one number a cell. It is shown to a step that two people more or less in any
+cell fill, and only where the sums shown do not tell a number of 1 to the limit in any cell: the audit gives an outsider the people
+eligible in every cell, the group's people paid for, and every statistic within its step, and asks by linear programming.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipelines.disparity import decompose, standardise
+from pipelines.disparity.disclosure import TOLERANCE, bound, can_reach
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+FEWEST = 30  # people in a cell that a rate is made of: fewest that NCHS presents a proportion of (Parker and others 2017)
+COARSEST = 0.005  # a statistic that only a wider step protects says too little
+PEOPLE_A_STEP = 2
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One group's cells in their order: people eligible and of them people paid for, (n,) each."""
+
+    eligible: Ints
+    paid: Ints
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A statistic as it may be shown, in multiples of `step`; `weights`: group -> (n,) what one person paid for adds to it."""
+
+    value: float
+    step: float
+    weights: Mapping[str, Floats]
+    cells: int
+
+    @property
+    def groups(self) -> set[str]:
+        return set(self.weights)
+
+
+@dataclass(frozen=True)
+class Rate(Statistic):
+    """A standardised rate with its interval, both as they may be shown."""
+
+    lower: float
+    upper: float
+
+
+def step_of(*weights: Floats) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that PEOPLE_A_STEP people in one cell do not exceed."""
+    least = PEOPLE_A_STEP * max((float(np.abs(one).max(initial=0)) for one in weights), default=0.0)
+    if least <= 0:
+        return COARSEST
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(float(power * one) for one in (1, 2, 5, 10) if power * one >= least * (1 - 1e-12))
+
+
+def rounded(value: float, step: float) -> float:
+    """To a multiple of the step, written without a binary rest."""
+    return round(round(value / step) * step, 9)
+
+
+def merged(*eligible: Ints, fewest: int = FEWEST) -> Ints:
+    """Numbers (n,) of strata: neighbouring cells together until every group has `fewest` people in each; the rest joins the last."""
+    strata, sums, number = (
+        np.zeros(len(eligible[0]), dtype=np.int64),
+        np.zeros(len(eligible), dtype=np.int64),
+        0,
+    )
+    for cell, people in enumerate(zip(*eligible, strict=True)):
+        strata[cell] = number
+        sums += np.array(people)
+        if (sums >= fewest).all():
+            number, sums = number + 1, np.zeros(len(eligible), dtype=np.int64)
+    if sums.any() or (strata == number).any():
+        strata[strata == number] = max(number - 1, 0)
+    return strata
+
+
+def standardised(group: str, cells: Cells, standard: Ints) -> Rate | None:
+    """The group's rate with the weights of the standard population; None where it has too few people for two strata."""
+    strata = merged(cells.eligible)
+    count = int(strata.max()) + 1
+    if count < 2:
+        return None
+    n, c, w = (np.bincount(strata, one, count) for one in (cells.eligible, cells.paid, standard))
+    found = standardise.direct(c, n, w)
+    weights = (w / w.sum() / n)[strata]
+    step = step_of(weights)
+    if step > COARSEST:
+        return None
+    value, lower, upper = (rounded(one, step) for one in (found.rate, found.lower, found.upper))
+    return Rate(value, step, {group: weights}, count, lower, upper)
+
+
+def within(group: str, one: Cells, reference: str, other: Cells) -> Statistic | None:
+    """What of the gap of two groups lies within cells (Kitagawa's rates); the rest of the gap is their mix of cells."""
+    return _within(group, one, reference, other, merged(one.eligible, other.eligible))
+
+
+def within_practices(group: str, one: Cells, reference: str, other: Cells) -> Statistic | None:
+    """The same with practices as cells. Practices with enough people of both groups stand for themselves; those of one group only
+    are taken together, so that they fall to sorting between practices, and so are those with a few people of both."""
+    both = (one.eligible >= FEWEST) & (other.eligible >= FEWEST)
+    only_one, only_other = other.eligible == 0, one.eligible == 0
+    rest = ~both & ~only_one & ~only_other
+    strata = np.full(len(both), -1, dtype=np.int64)
+    strata[both] = np.arange(int(both.sum()))
+    number = int(both.sum())
+    for pool in (only_one, only_other, rest):
+        if pool.any():
+            strata[pool] = number
+            number += 1
+    return _within(group, one, reference, other, strata) if both.any() else None
+
+
+def _within(group: str, one: Cells, reference: str, other: Cells, strata: Ints) -> Statistic | None:
+    count = int(strata.max()) + 1
+    if count < 2:
+        return None
+    n1, c1, n2, c2 = (
+        np.bincount(strata, cells, count) for cells in (one.eligible, one.paid, other.eligible, other.paid)
+    )
+    if any(0 < people < FEWEST for people in (*n1, *n2)):
+        return None
+    rates = [np.divide(c, n, out=np.full(count, np.nan), where=n > 0) for c, n in ((c1, n1), (c2, n2))]
+    found = decompose.kitagawa(n1, rates[0], n2, rates[1])
+    # Only strata with both groups have rates to compare; elsewhere one group's rate stands for both.
+    share = np.where((n1 > 0) & (n2 > 0), (n1 / n1.sum() + n2 / n2.sum()) / 2, 0.0)
+    weights = [np.divide(share, n, out=np.zeros(count), where=n > 0)[strata] for n in (n1, n2)]
+    step = step_of(*weights)
+    if step > COARSEST:
+        return None
+    return Statistic(rounded(found.rates, step), step, {group: weights[0], reference: -weights[1]}, count)
+
+
+def told(
+    groups: Mapping[str, Cells], totals: Mapping[str, int], statistics: Sequence[Statistic], limit: int
+) -> set[str]:
+    """Groups of which a number of 1 to `limit` people in some cell can be told from their total and the statistics.
+
+    groups: group -> its cells, all of the same length; totals: people paid for of the groups where that is shown.
+    """
+    named = sorted({group for one in statistics for group in one.groups})
+    if not named:
+        return set()
+    size = len(next(iter(groups.values())).eligible)
+    first = {group: number * size for number, group in enumerate(named)}
+    people = np.concatenate([groups[group].eligible for group in named]).astype(float)
+    paid = np.concatenate([groups[group].paid for group in named])
+    count = len(people)
+    rows: list[Any] = []
+    right: list[float] = []
+    # Each cell: people paid for and people not paid for are the people eligible.
+    identity = sparse.identity(count, format="csr")
+    for group in named:
+        if group in totals:
+            line = np.zeros(count)
+            line[first[group] : first[group] + size] = 1
+            rows.append(line)
+            right.append(float(totals[group]))
+    slack = 0
+    bands: list[tuple[int, int, float]] = []
+    for one in statistics:
+        for value, width, weights in known_of(one):
+            line = np.zeros(count)
+            for group, each in weights.items():
+                line[first[group] : first[group] + size] += each
+            bands.append((len(rows), slack, width))
+            rows.append(line)
+            right.append(value - width / 2)
+            slack += 2
+    # A sum known within a band: sum - over = lowest, and over + under = width. In units of people, so that tolerances mean something.
+    height = len(rows)
+    matrix = sparse.lil_matrix((count + height + len(bands), 2 * count + slack))
+    matrix[:count, :count] = identity
+    matrix[:count, count : 2 * count] = identity
+    known = [*people, *right, *([0.0] * len(bands))]
+    for place, line in enumerate(rows):
+        matrix[count + place, :count] = line
+    for number, (place, spot, width) in enumerate(bands):
+        scale = max(float(np.abs(rows[place]).max()), 1e-12)
+        matrix[count + place, :count] = rows[place] / scale
+        matrix[count + place, 2 * count + spot] = -1
+        known[count + place] = right[place] / scale
+        matrix[count + height + number, 2 * count + spot] = 1
+        matrix[count + height + number, 2 * count + spot + 1] = 1
+        known[count + height + number] = width / scale
+    left, given = matrix.tocsc(), np.array(known)
+    lower = np.zeros(left.shape[1])
+    values = np.concatenate([paid, people - paid])
+    room = np.concatenate([people, people])
+    asked = np.flatnonzero((values >= 1) & (values <= limit))
+    can_be_large = asked[room[asked] > limit]
+    high = can_reach(left, given, lower, can_be_large, np.full(len(can_be_large), limit + 1))
+    found = set(can_be_large[~high].tolist())
+    for spot in asked[room[asked] <= limit]:
+        # Few are eligible, so few are paid for whatever is published; how many must stay open.
+        least, most = (bound(left, given, lower, int(spot), sign) for sign in (1, -1))
+        if most - least < 1 - TOLERANCE:
+            found.add(int(spot))
+    return {named[(spot % count) // size] for spot in found}
+
+
+def known_of(one: Statistic) -> list[tuple[float, float, Mapping[str, Floats]]]:
+    """What is known of a statistic: sums as (value, width of the band that it lies in, weights). Of a rate with an interval the
+    variance as well, as far as bounds that are shown to a step tell it."""
+    found: list[tuple[float, float, Mapping[str, Floats]]] = [(one.value, one.step, one.weights)]
+    if isinstance(one, Rate) and one.upper > one.lower:
+        half = (one.upper - one.lower) / 2
+        low, high = (((half + sign * one.step) / 1.96) ** 2 for sign in (-1, 1))
+        # Gamma bounds lie apart from the normal ones by a few percent.
+        low, high = (0.8 * low if half > one.step else 0.0), 1.2 * high
+        found.append(((low + high) / 2, high - low, {group: each**2 for group, each in one.weights.items()}))
+    return found
+
+
+def safe(
+    groups: Mapping[str, Cells], totals: Mapping[str, int], statistics: Sequence[Statistic], limit: int
+) -> list[Statistic]:
+    """Those of the statistics that may be shown together: all, less every statistic of a group of which something can be told."""
+    kept = list(statistics)
+    while kept:
+        leaky = told(groups, totals, kept, limit)
+        if not leaky:
+            return kept
+        kept = [one for one in kept if not one.groups & leaky]
+    return kept
