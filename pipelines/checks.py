@@ -20,6 +20,13 @@ RELEASE = dg.AssetKey(["publish", "release"])
 VOLUMES = "volumes"
 DISPARITY = dg.AssetKey(["reports", "disparity_measures"])
 WORKLIST = dg.AssetKey(["reports", "worklist"])
+# Made beside the measures: table -> what it says.
+DISPARITY_BESIDE = {
+    dg.AssetKey(
+        ["reports", "disparity_gradients"]
+    ): "Slope and concentration indices over ordered groups, by year.",
+    dg.AssetKey(["reports", "disparity_parts"]): "What the gaps in uptake are made of, by year and group.",
+}
 
 
 def contracts() -> list[dict[str, Any]]:

@@ -93,14 +93,20 @@ def build(context: RunContext) -> dg.Definitions:
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
-                checks.DISPARITY,
+                key,
                 group_name="reports",
                 deps=[
                     dg.AssetKey(["marts", "fct_measure_counts"]),
+                    dg.AssetKey(["marts", "fct_uptake_cells"]),
+                    dg.AssetKey(["marts", "fct_run_out_periods"]),
                     dg.AssetKey(["reports", "rpt_capture_by_month"]),
                 ],
-                description="Measures of reach by year and group, with what may be shown of them.",
+                description=says,
             )
+            for key, says in {
+                checks.DISPARITY: "Measures of reach by year and group, with what may be shown of them.",
+                **checks.DISPARITY_BESIDE,
+            }.items()
         ],
         check_specs=checks.disclosure_specs(),
         name="disparity",
@@ -111,12 +117,14 @@ def build(context: RunContext) -> dg.Definitions:
         with context.progress.step("disparities"):
             made = reach.publish(settings, context.window().as_of)
         yield dg.MaterializeResult(asset_key=checks.DISPARITY, metadata={"rows": made.measures.height})
+        for key, frame in zip(checks.DISPARITY_BESIDE, (made.gradients, made.parts), strict=True):
+            yield dg.MaterializeResult(asset_key=key, metadata={"rows": frame.height})
         yield dg.AssetCheckResult(
             passed=made.told == 0,
             asset_key=checks.DISPARITY,
             check_name="disclosure_audit",
             severity=dg.AssetCheckSeverity.ERROR,
-            metadata={"asked": made.asked, "told": made.told},
+            metadata={"asked": made.asked, "told": made.told, "kept_back": made.kept_back},
         )
         if made.told:
             raise dg.Failure(description="the disclosure audit found numbers that can be told")
@@ -164,6 +172,7 @@ def build(context: RunContext) -> dg.Definitions:
                     dg.AssetKey(["marts", "capture_months"]),
                     checks.DISPARITY,
                     checks.WORKLIST,
+                    *checks.DISPARITY_BESIDE,
                     billing_proposals,
                 ],
                 description="The gate before anything is published.",

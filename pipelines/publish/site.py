@@ -77,7 +77,13 @@ PAGES = (
         compliance.view,
         ("rpt_flags_by_rule", "rpt_findings_total"),
     ),
-    Page("disparities.html", "Reach by group", "Disparities", disparities.view, ("disparity_measures",)),
+    Page(
+        "disparities.html",
+        "Reach by group",
+        "Disparities",
+        disparities.view,
+        ("disparity_measures", "disparity_gradients", "disparity_parts"),
+    ),
     Page("impact.html", "Effect of care management", "Impact", impact.view),
     Page(
         "outreach.html",

@@ -22,6 +22,8 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "worklist": ("reports", "practice_id, rank"),
     "outreach_fairness": ("reports", "measure, group_kind, group_value"),
     "disparity_measures": ("reports", "measure, period, group_kind, group_value"),
+    "disparity_gradients": ("reports", "year, measure, group_kind"),
+    "disparity_parts": ("reports", "year, group_kind, group_value, method, part_order"),
     "quarantine_summary": ("reports", "batch_id, table_name, reason"),
 }
 

@@ -37,6 +37,7 @@ with duckdb.connect(place, config={"memory_limit": limit, "threads": 1}) as con:
                 f" select count(*) as claims, date '{as_of}' as as_of from read_parquet('{landing}/batch-*/claims.parquet')")
 """
 NEEDED = [["flags", "findings"], ["marts", "fct_proposed_lines"], ["marts", "fct_measure_counts"],
+          ["marts", "fct_uptake_cells"], ["marts", "fct_run_out_periods"],
           ["reports", "rpt_capture_by_month"], ["marts", "capture_months"], ["marts", "fct_outreach_outcomes"],
           ["reports_internal", "int_worklist_candidates"]]  # fmt: skip
 
@@ -84,8 +85,9 @@ def install(template: Path) -> None:
     checks.run_contracts = lambda settings: []
     checks.run_release = lambda settings, window: []
     site.build = pages
+    nothing = SimpleNamespace(height=0)
     reach.publish = lambda settings, as_of: SimpleNamespace(  # type: ignore[assignment]
-        measures=SimpleNamespace(height=0), told=0, asked=0
+        measures=nothing, gradients=nothing, parts=nothing, told=0, asked=0, kept_back=0
     )
     ranking.publish = lambda settings: ranking.Ranked({}, [], ranking.BY_RULE, 0)
     checks.contract_specs = lambda: [dg.AssetCheckSpec(checks.VOLUMES, asset=checks.LANDING, blocking=True)]

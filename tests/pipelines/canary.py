@@ -15,7 +15,10 @@ BIRTH_DATE, AMOUNT, DIAGNOSIS = "1903-07-19", "98765.43", "Z9Q8X7K"
 NEEDLES = (MARK, BIRTH_DATE, AMOUNT, DIAGNOSIS)
 # Where patients' data may lie: landing without its manifests, the warehouse and what is cut out of it by person.
 PERSONAL = ("landing", "quarantine", "ledger", "published", "building", "simulated")
-PUBLISHABLE_TABLES = ("disparity_measures.parquet", "quarantine_summary.parquet")
+PUBLISHABLE_TABLES = (
+    *(f"disparity_{name}.parquet" for name in ("measures", "gradients", "parts")),
+    "quarantine_summary.parquet",
+)
 
 
 def plant(extracts: Path) -> None:
