@@ -1,13 +1,13 @@
 """The yearly counts behind the measures as one release: which numbers there are and how they hang together.
 
 The equations are everything an outsider can subtract: groups of a kind from everybody, each count from the one it is part of,
-people from their months, and years from the capture states by month that the page shows beside them.
+people from their months, and years from the capture states by month and the funnel of the run that pages show beside them.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ GROUP_MONTHS = ("assessable", "eligible", "paid")
 GROUP_PEOPLE = ("enrolled", "eligible", "consented", "paid", "lasting")
 # What is hidden last where something must be hidden to protect another number.
 KEPT = ("eligible_people", "paid_people", "enrolled_people", "eligible_months", "paid_months")
+
+# Capture states of people who are in no eligible month.
+OUTSIDE = ("not_eligible", "eligibility_not_assessable")
 
 Key = tuple[str, str, str]  # group kind, group, count
 
@@ -61,6 +64,9 @@ class Numbers:
         self.terms += [(self.equations, self.place[name], factor) for name, factor in terms.items()]
         self.equations += 1
 
+    def value(self, name: Any) -> int:
+        return int(self.rows[self.place[name]][1])
+
     def is_small(self, value: int) -> bool:
         return 1 <= value <= self.limit
 
@@ -88,38 +94,56 @@ def release_of_year(
     limit: int,
     *,
     states: Sequence[tuple[Any, str, int, bool, bool]] = (),
+    wider: Mapping[str, tuple[int, bool]] | None = None,
     earlier: Mapping[Key, Sequence[int | None]] | None = None,
 ) -> Release:
     """The release of one calendar year.
 
     counts: (group kind, group) -> the numbers of a row of `fct_measure_counts`. states: the capture states by month of the year as
-    (month, state, people, whether the page shows them, whether it shows the month's total). earlier: what earlier releases said of
-    each number, None where hidden.
+    (month, state, people, whether the page shows them, whether it shows the month's total). wider: count of people -> the same of the
+    whole run and whether the page shows it. earlier: what earlier releases said of each number, None where hidden.
     """
     numbers = Numbers(limit)
-    for (kind, group), row in counts.items():
-        _add_group(numbers, kind, group, row)
-    for kind in dict.fromkeys(kind for kind, _ in counts if kind != EVERYBODY):
-        groups = [group for one, group in counts if one == kind]
-        for count in counts_of(kind):
-            parts = {(kind, group, count): 1.0 for group in groups}
-            numbers.equate({**parts, (EVERYBODY, EVERYBODY, count): -1.0})
+    fill_year(numbers, counts)
     if states:
         _add_states(numbers, states)
+    for count, (people, is_shown) in (wider or {}).items():
+        name = ("run", count)
+        numbers.add(name, people, is_table=True, is_protected=False)
+        (numbers.known if is_shown else numbers.frozen).add(name)
+        beside(numbers, name, [(EVERYBODY, EVERYBODY, count)])
     for name, said in (earlier or {}).items():
         if name in numbers.place:
             _remember(numbers, name, said)
     return numbers.release()
 
 
-def _add_group(numbers: Numbers, kind: str, group: str, row: Mapping[str, int]) -> None:
+def fill_year(
+    numbers: Numbers,
+    counts: Mapping[tuple[str, str], Mapping[str, int]],
+    prefix: tuple[Any, ...] = (),
+) -> None:
+    """Add a year's counts to `numbers`, each named `prefix`, group kind, group and count."""
+    for (kind, group), row in counts.items():
+        _add_group(numbers, kind, group, row, prefix)
+    for kind in dict.fromkeys(kind for kind, _ in counts if kind != EVERYBODY):
+        groups = [group for one, group in counts if one == kind]
+        for count in counts_of(kind):
+            parts = {(*prefix, kind, group, count): 1.0 for group in groups}
+            numbers.equate({**parts, (*prefix, EVERYBODY, EVERYBODY, count): -1.0})
+
+
+def _add_group(
+    numbers: Numbers, kind: str, group: str, row: Mapping[str, int], prefix: tuple[Any, ...]
+) -> None:
     """The group's counts, how far each is from the one it is part of, and how people and months hang together."""
+    place = (*prefix, kind, group)
     for count in counts_of(kind):
         people = count.replace("_months", "_people")
         is_small = numbers.is_small(row[count]) or numbers.is_small(row[people])
         keep = len(KEPT) - KEPT.index(count) if count in KEPT else 0
         numbers.add(
-            (kind, group, count),
+            (*prefix, kind, group, count),
             row[count],
             is_table=True,
             is_protected=is_small,
@@ -128,22 +152,22 @@ def _add_group(numbers: Numbers, kind: str, group: str, row: Mapping[str, int]) 
     for unit, chain in chains(kind).items():
         for whole, part in itertools.pairwise(chain):
             outer, inner = f"{whole}_{unit}", f"{part}_{unit}"
-            _subtract(numbers, kind, group, outer, inner, row[outer] - row[inner], is_count=True)
+            _subtract(numbers, place, outer, inner, row[outer] - row[inner], is_count=True)
     for name in [one for one in chains(kind)["months"] if one in chains(kind)["people"]]:
         people, months = f"{name}_people", f"{name}_months"
-        _subtract(numbers, kind, group, months, people, row[months] - row[people], is_count=False)
+        _subtract(numbers, place, months, people, row[months] - row[people], is_count=False)
         # No more than twelve months a person.
-        spare = (kind, group, "spare", name)
+        spare = (*place, "spare", name)
         numbers.add(spare, 12 * row[people] - row[months], is_table=False, is_protected=False)
-        numbers.equate({(kind, group, people): 12.0, (kind, group, months): -1.0, spare: -1.0})
+        numbers.equate({(*place, people): 12.0, (*place, months): -1.0, spare: -1.0})
 
 
 def _subtract(
-    numbers: Numbers, kind: str, group: str, whole: str, part: str, rest: int, *, is_count: bool
+    numbers: Numbers, place: tuple[Any, ...], whole: str, part: str, rest: int, *, is_count: bool
 ) -> None:
-    name = (kind, group, whole, part)
+    name = (*place, whole, part)
     numbers.add(name, rest, is_table=False, is_protected=is_count and numbers.is_small(rest))
-    numbers.equate({(kind, group, whole): 1.0, (kind, group, part): -1.0, name: -1.0})
+    numbers.equate({(*place, whole): 1.0, (*place, part): -1.0, name: -1.0})
 
 
 def _add_states(numbers: Numbers, states: Sequence[tuple[Any, str, int, bool, bool]]) -> None:
@@ -162,12 +186,43 @@ def _add_states(numbers: Numbers, states: Sequence[tuple[Any, str, int, bool, bo
         )  # fmt: skip
         (numbers.known if any(row[4] for row in states if row[0] == month) else numbers.frozen).add((month,))
         numbers.equate({**dict.fromkeys(mine, 1.0), (month,): -1.0})
-    outside = ("not_eligible", "eligibility_not_assessable")
-    for count, members in (
-        ("eligible_months", [(month, state) for month, state, *_ in states if state not in outside]),
-        ("billed_months", [(month, state) for month, state, *_ in states if state.startswith("billed")]),
-    ):
-        numbers.equate({**dict.fromkeys(members, 1.0), (EVERYBODY, EVERYBODY, count): -1.0})
+    for count in ("eligible", "billed"):
+        members = [(month, state) for month, state, *_ in states if is_of(state, count)]
+        numbers.equate({**dict.fromkeys(members, 1.0), (EVERYBODY, EVERYBODY, f"{count}_months"): -1.0})
+    months: dict[Any, list[str]] = {}
+    for month, state, *_ in states:
+        months.setdefault(month, []).append(state)
+    for month, of_month in months.items():
+        beside_month(numbers, (), (month,), {state: (month, state) for state in of_month})
+
+
+def is_of(state: str, count: str) -> bool:
+    """Whether people in a capture state count as eligible, or as billed."""
+    return state.startswith("billed") if count == "billed" else state not in OUTSIDE
+
+
+def beside_month(
+    numbers: Numbers, prefix: tuple[Any, ...], total: Hashable, states: Mapping[str, Hashable]
+) -> None:
+    """People of a year contain those of each of its months, so the rest is a number of people too. `states`: state -> its name."""
+    every = (*prefix, EVERYBODY, EVERYBODY)
+    beside(numbers, (*every, "enrolled_people"), [total])
+    for count in ("eligible", "billed"):
+        beside(
+            numbers,
+            (*every, f"{count}_people"),
+            [name for state, name in states.items() if is_of(state, count)],
+        )
+
+
+def beside(numbers: Numbers, whole: Hashable, parts: Sequence[Hashable]) -> None:
+    """What `whole` is more than the sum of `parts` is people whom no table shows, and must not be known where they are few."""
+    if not parts:
+        return
+    rest = numbers.value(whole) - sum(numbers.value(part) for part in parts)
+    name = ("less", whole, *parts)
+    numbers.add(name, rest, is_table=False, is_protected=numbers.is_small(rest))
+    numbers.equate({whole: 1.0, **dict.fromkeys(parts, -1.0), name: -1.0})
 
 
 def _remember(numbers: Numbers, name: Key, said: Sequence[int | None]) -> None:

@@ -19,6 +19,7 @@ from pipelines.disparity.breakdowns import Breakdown
 from pipelines.disparity.counts import counts_of, release_of_year
 from pipelines.disparity.disclosure import audit, suppress
 from pipelines.disparity.measures import measures
+from pipelines.disparity.published import of_run
 from pipelines.settings import Settings
 
 TABLE = "disparity_measures"
@@ -76,12 +77,13 @@ def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
         " inner join reports.rpt_capture_by_month as shown using (service_month, state)"
         " order by cells.service_month, cells.state"
     ).pl()
+    wider = {count: (people, is_shown) for count, people, is_shown in of_run(con)}
     compared, order = references(con), ordered(con)
     cells = con.execute("select * from marts.fct_uptake_cells").pl()
     found = Breakdown()
     shown, told, asked = [], 0, 0
     for year in counts["year"].unique(maintain_order=True):
-        one, told_here, asked_here = counts_of_year(counts, states, earlier, year, row[0])
+        one, told_here, asked_here = counts_of_year(counts, states, wider, earlier, year, row[0])
         shown.append(one)
         told, asked = told + told_here, asked + asked_here
         of_it = {(kind, group, count): value for _, kind, group, count, value in one.rows()}
@@ -138,7 +140,12 @@ def explained_gaps(
 
 
 def counts_of_year(
-    counts: pl.DataFrame, states: pl.DataFrame, earlier: pl.DataFrame, year: int, limit: int
+    counts: pl.DataFrame,
+    states: pl.DataFrame,
+    wider: Mapping[str, tuple[int, bool]],
+    earlier: pl.DataFrame,
+    year: int,
+    limit: int,
 ) -> tuple[pl.DataFrame, int, int]:
     """The counts of one year as published (null where hidden), how many can be told all the same, and of how many."""
     by_group = {
@@ -152,6 +159,7 @@ def counts_of_year(
         by_group,
         limit,
         states=states.filter(pl.col("year") == year).drop("year").rows(),
+        wider=wider,
         earlier=said,
     )
     shown = suppress(release)

@@ -98,26 +98,56 @@ def test_large_groups_are_shown_whole() -> None:
     assert None not in shown_counts(large).values()
 
 
-def year_states(
-    hidden: set[str], served: int, bills: tuple[int, int]
-) -> list[tuple[Any, str, int, bool, bool]]:
-    """Capture states of the one month of a year in which eligible months are `served` unserved ones and the bills."""
-    people = dict(zip(STATES, (500, served, *bills), strict=True))
-    return [("january", state, people[state], state not in hidden, True) for state in STATES]
+def year_states(hidden: set[str], bills: tuple[int, int] = (34, 6)) -> list[tuple[Any, str, int, bool, bool]]:
+    """Capture states of the months of a year in which 3,200 people are eligible and 40 of them billed every month; January hides some
+    states, and bills `bills`."""
+    return [
+        (month, state, people, month > 0 or state not in hidden, True)
+        for month in range(12)
+        for state, people in zip(STATES, (500, 3160, *((40, 0) if month else bills)), strict=True)
+    ]
 
 
 def test_a_year_does_not_give_a_hidden_state_of_a_month_away() -> None:
     """The page hides a state of 6 with one outside eligibility; the year's eligible months would tell them apart."""
-    made = world(sex={"female": (1800, 70), "male": (1400, 46)})
-    eligible, billed = (made[EVERYBODY, EVERYBODY][f"{name}_months"] for name in ("eligible", "billed"))
-    states = year_states({"not_eligible", "billed_record_missing"}, eligible - billed, (billed - 6, 6))
+    made = world(sex={"female": (1800, 70), "male": (1400, 50)})
+    states = year_states({"not_eligible", "billed_record_missing"})
     release = release_of_year(made, 10, states=states)
     plain = release.is_table & ~release.is_protected & ~release.frozen
     told = {release.names[place] for place in audit(release, plain).given_away}
-    assert told == {("january", "billed_record_missing")}
+    assert told == {(0, "billed_record_missing")}
     shown = shown_counts(made, states=states)
     assert shown[EVERYBODY, EVERYBODY, "eligible_months"] is None
     assert shown[EVERYBODY, EVERYBODY, "billed_months"] is None
+
+
+@pytest.mark.parametrize("wider", [6407, 6410])
+def test_few_people_of_the_run_who_are_not_in_the_year_cannot_be_told(wider: int) -> None:
+    made = world(sex={"female": (1800, 70), "male": (1400, 46)})
+    name = (EVERYBODY, EVERYBODY, "enrolled_people")
+    release = release_of_year(made, 10, wider={"enrolled_people": (wider, True)})
+    plain = release.is_table & ~release.is_protected & ~release.frozen
+    assert [release.names[one] for one in audit(release, plain).given_away] == [
+        ("less", ("run", "enrolled_people"), name)
+    ]
+    shown = suppress(release)
+    assert len(audit(release, shown).given_away) == 0
+    assert not shown[release.names.index(name)]
+    assert suppress(release_of_year(made, 10, wider={"enrolled_people": (9000, True)}))[
+        release.names.index(name)
+    ]
+
+
+def test_few_people_of_the_year_who_are_not_in_a_month_cannot_be_told() -> None:
+    """A month with everybody of the year but 6 who are there in other months."""
+    made = world(sex={"female": (1800, 70), "male": (1400, 50)})
+    usual = year_states(set(), bills=(40, 0))
+    states = [
+        (month, state, 3194 if state == "not_eligible" and month == 3 else people, *rest)
+        for month, state, people, *rest in usual
+    ]
+    assert shown_counts(made, states=usual)[EVERYBODY, EVERYBODY, "enrolled_people"] == 6400
+    assert shown_counts(made, states=states)[EVERYBODY, EVERYBODY, "enrolled_people"] is None
 
 
 def test_what_was_hidden_once_stays_hidden() -> None:
@@ -223,6 +253,9 @@ def settings(tmp_path: Path) -> Settings:
         cells = "select date '2025-01-01' as service_month, '' as state, 0 as people, 0 as people_in_month limit 0"
         con.execute(f"create table reports_internal.int_capture_cells as {cells}")
         con.execute(f"create table reports.rpt_capture_by_month as {cells}")
+        steps = "select '' as chain, 0 as step, '' as step_code, 0 as people, '' as period limit 0"
+        con.execute(f"create table reports_internal.int_funnel_counts as {steps}")
+        con.execute(f"create table reports.rpt_funnel as {steps}")
     return made
 
 
