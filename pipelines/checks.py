@@ -90,7 +90,7 @@ def run_release(settings: Settings, window: RunWindow) -> list[Any]:
     from expectations.run import run
     from expectations.suites import reconciliation
     from expectations.suites.release import suites
-    from pipelines.quality import code_sets, volumes
+    from pipelines.quality import code_sets, disclosure, volumes
     from pipelines.run_outcome import row_counts
 
     expected = [
@@ -99,9 +99,11 @@ def run_release(settings: Settings, window: RunWindow) -> list[Any]:
     ]
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         of_codes = code_sets.outcomes(con, window)
+        of_disclosure = disclosure.outcomes(con)
     return [
         *run(settings.warehouse, expected),
         *of_codes,
+        *of_disclosure,
         *volumes.of_warehouse(settings, window, row_counts(settings)),
     ]
 

@@ -19,7 +19,7 @@ from pipelines.ledger import SIGHTINGS
 from pipelines.publish.tables import PUBLISHED
 from pipelines.review import review
 from pipelines.settings import Settings
-from tests.pipelines.canary import leaks, plant
+from tests.pipelines.canary import PUBLISHABLE_TABLES, leaks, plant
 
 PEOPLE, MONTHS = 400, 12
 
@@ -134,6 +134,85 @@ def test_no_planted_value_reaches_a_log_a_record_a_page_or_a_file_left_behind(
     quarantined = pl.read_parquet(out / "quarantine")["source_text"].str.join("").item()
     assert "CANARY_BAD_birth_date" in quarantined and "CANARY_BAD_paid_usd" in quarantined
     assert leaks(first.stdout, first.stderr, folders=(out, out.parent / "left_behind")) == []
+
+
+# Report table -> the numbers before suppression, its keys, and the column of people.
+HIDING = {
+    "rpt_capture_by_month": ("reports_internal.int_capture_cells", ("service_month", "state"), "people"),
+    "rpt_attrition_by_month": (
+        "reports_internal.int_attrition_cells",
+        ("service_month", "state", "criterion"),
+        "people",
+    ),
+    "rpt_funnel": (
+        "(select chain as period, step, people from reports_internal.int_funnel_counts)",
+        ("period", "step"),
+        "people",
+    ),
+    "rpt_condition_prevalence": (
+        "reports_internal.int_condition_cells",
+        ("definition", "condition"),
+        "people",
+    ),
+    "rpt_flags_by_rule": (
+        "(select rule_id, status, count(*) as subjects from flags.rule_results group by all)",
+        ("rule_id", "status"),
+        "subjects",
+    ),
+    "shown_measure_counts": (
+        "(unpivot (select year(period_start) as year, * exclude (period, period_start) from marts.fct_measure_counts"
+        " where period = 'year') on columns(* exclude (year, group_kind, group_value)) into name count value value)",
+        ("year", "group_kind", "group_value", "count"),
+        "value",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", HIDING)
+def test_a_table_that_hides_too_little_stops_the_run(
+    table: str, first: subprocess.CompletedProcess[str], out: Path, tmp_path: Path
+) -> None:
+    """Every hidden number of one table is shown: the audit of everything together tells, and says no number."""
+    from pipelines.quality import disclosure
+
+    truth, keys, column = HIDING[table]
+    shutil.copy(out / "warehouse.duckdb", tmp_path / "warehouse.duckdb")
+    same = " and ".join(f"shown.{key} = cells.{key}" for key in keys)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+        before = disclosure.outcomes(con)[0]
+        assert before.success and before.blocking and before.rows > 100 and before.unexpected == 0
+        row = con.execute(
+            "select table_type from information_schema.tables where table_name = ?", [table]
+        ).fetchone()
+        rows = f"select shown.* replace (cells.{column} as {column}) from reports.{table} as shown join {truth} as cells on {same}"
+        con.execute(f"create table leaking as {rows}")
+        con.execute(f"drop {'view' if row == ('VIEW',) else 'table'} reports.{table}")
+        con.execute(f"create table reports.{table} as from leaking")
+        after = disclosure.outcomes(con)[0]
+        assert not after.success and after.unexpected > 0
+
+
+def test_files_hold_what_the_tables_show(first: subprocess.CompletedProcess[str], out: Path) -> None:
+    """Downloads beside the pages and the publishable Parquet files: row by row the tables that the audit asked about."""
+    with duckdb.connect(str(out / "warehouse.duckdb"), read_only=True) as con:
+        files = sorted((out / "reports" / "data").glob("*.csv"))
+        assert len(files) > 8
+        for path in files:
+            told = con.execute(f"select * from read_csv('{path}', all_varchar = true)").fetchall()
+            held = con.execute(f"select columns(*)::varchar from reports.{path.stem}").fetchall()
+            assert len(told) == len(held), path.name
+            for column in con.execute(f"select * from read_csv('{path}', all_varchar = true)").pl().columns:
+                hidden = f"select count(*) filter (where {column} is null or {column}::varchar = '')"
+                assert (
+                    con.execute(f"{hidden} from reports.{path.stem}").fetchone()
+                    == con.execute(f"{hidden} from read_csv('{path}', all_varchar = true)").fetchone()
+                ), (path.name, column)
+        for name in PUBLISHABLE_TABLES:
+            path = out / "tables" / name
+            changed = con.execute(
+                f"(from '{path}' except all from reports.{path.stem}) union all (from reports.{path.stem} except all from '{path}')"
+            ).fetchall()
+            assert changed == [], name
 
 
 def test_nothing_is_left_in_temporary_folders(first: subprocess.CompletedProcess[str], out: Path) -> None:
