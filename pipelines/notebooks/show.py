@@ -106,8 +106,10 @@ def figure(chart: Any, title: str, *, width: int = 560, height: int | None = Non
     """`chart` with the project's looks; `title` says what is to be seen."""
     if isinstance(chart, alt.Chart | alt.LayerChart):
         chart = chart.properties(width=width, **({"height": height} if height else {}))
+    # The renderer takes text to be narrower than it is, and would cut labels at the edges.
+    room = {"left": 30, "right": 45, "top": 5, "bottom": 5}
     return (
-        chart.properties(title=alt.TitleParams(title, anchor="start", color=INK, fontSize=13))
+        chart.properties(title=alt.TitleParams(title, anchor="start", color=INK, fontSize=13), padding=room)
         .configure_view(stroke=None)
         .configure_axis(labelColor=INK, titleColor=INK, gridColor="#e3e8ec", labelFontSize=11, labelLimit=260)
         .configure_range(category=PALETTE)

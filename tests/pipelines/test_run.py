@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -227,6 +228,25 @@ def test_everything_written_is_its_owners_only(first: subprocess.CompletedProces
     written = [path for path in [out, *out.rglob("*")] if not path.is_symlink()]
     assert len(written) > 100
     assert [str(path.relative_to(out)) for path in written if path.stat().st_mode & 0o077] == []
+
+
+def test_every_notebook_runs_on_the_population_and_becomes_a_page(
+    first: subprocess.CompletedProcess[str], out: Path
+) -> None:
+    """All of them, with an argument; no page names a person or asks the network for anything."""
+    from pipelines.notebooks.execute import names
+
+    command = [sys.executable, "-m", "pipelines.cli", "notebooks", "--out", str(out), "--set", "year=2025"]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    pages = sorted((out / "reports" / "notebooks").glob("*.html"))
+    assert [path.stem for path in pages] == names()
+    people = set(pl.read_parquet(out / "tables" / "eligibility_months.parquet")["beneficiary_id"])
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        assert "<table" in text or "<svg" in text, path.name
+        assert not re.search(r"(src|href)=[\"']?https?:", text), path.name
+        assert not people & set(re.findall(r"\w+", text)), path.name
 
 
 def test_a_second_run_on_the_same_input_gives_the_same_rows_and_carries_a_review(
