@@ -109,6 +109,22 @@ def test_standardising_to_the_own_population_is_the_crude_rate() -> None:
     assert got.rate == pytest.approx(11 / 150)
 
 
+@pytest.mark.filterwarnings("ignore:Perfect separation")  # as many parameters as cells
+def test_a_standardised_rate_is_the_margin_of_a_saturated_model() -> None:
+    """Poisson regression with a parameter a group and stratum, predicted for everybody as if in one group (g-computation)."""
+    import statsmodels.api as sm
+
+    events = np.array([[12, 30, 25], [8, 14, 40]], float)
+    people = np.array([[400, 700, 350], [300, 250, 600]], float)
+    cells = np.eye(6)
+    model = sm.GLM(events.ravel(), cells, family=sm.families.Poisson(), exposure=people.ravel()).fit()
+    standard = people.sum(axis=0)
+    for group in range(2):
+        predicted = model.predict(cells[3 * group : 3 * group + 3], exposure=np.ones(3))
+        got = standardise.direct(events[group], people[group], standard)
+        assert got.rate == pytest.approx(float(predicted @ standard / standard.sum()))
+
+
 def test_the_ratio_of_rates_of_one_stratum_is_the_plain_ratio() -> None:
     one, other = standardise.direct([41], [28_010], [1]), standardise.direct([15], [19_017], [1])
     assert np.round(standardise.ratio(one, other), 3).tolist() == [1.856, 1.027, 3.353]
