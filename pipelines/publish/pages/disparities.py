@@ -19,6 +19,10 @@ MEASURES = {
     "persistence": "Paid months a person paid for",
 }
 PLACES = ("state", "county")
+BESIDE = {
+    "disparity_gradients": "Gradients along deprivation",
+    "disparity_parts": "What gaps in uptake are made of",
+}
 
 
 def view(sources: Sources) -> dict[str, Any]:
@@ -74,6 +78,7 @@ def view(sources: Sources) -> dict[str, Any]:
             )
             for kind in PLACES
         ],
+        "beside": {name: says for name, says in BESIDE.items() if sources.has(f"reports.{name}")},
         "standardised": any(row.get("standardised_rate") is not None for row in table),
     }
 
