@@ -90,7 +90,20 @@ def measured(
         "p_value": 0.68 if is_compared else None,
         "q_value": 0.68 if is_compared else None,
         "is_meaningful": False if is_compared else None,
+        "is_presentable": None if rate is None else True,
+        "attributable": 2 if is_compared else None,
         "is_suppressed": numerator is None,
+        "standardised_rate": 0.036 if is_compared else None,
+        "std_lower": 0.03 if is_compared else None,
+        "std_upper": 0.044 if is_compared else None,
+        "std_step": 0.002 if is_compared else None,
+        "std_strata": 12 if is_compared else None,
+        "std_gap": None,
+        "std_gap_lower": None,
+        "std_gap_upper": None,
+        "is_headline": is_compared,
+        "p_holm": 0.68 if is_compared else None,
+        "run_out_state": "complete",
     }
 
 
