@@ -24,6 +24,7 @@ BESIDE = (
     "core_problems",
     "core_model_rosters",
     "core_patient_charges",
+    "core_area_measures",
     "core_consents",
     "core_encounters",
     "core_practices",
