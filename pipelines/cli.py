@@ -45,7 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except Exception as problem:
         from pipelines.faults import of_error, where
+        from pipelines.settings import Locked
 
+        if isinstance(problem, Locked):
+            print(f"ccm: {problem}", file=sys.stderr)
+            return 2
         # Never the message: engines quote rows in theirs.
         fault = of_error(problem)
         print(
@@ -190,6 +194,14 @@ def make_parser() -> argparse.ArgumentParser:
 
     out(command("dagster", do_dagster, "the Dagster UI over the main job"))
     out(command("doctor", do_doctor, "what is wrong with this set-up"))
+    out(
+        command(
+            "unlock",
+            do_unlock,
+            "show an output folder that is encrypted at rest, or make one (docs/operations.md)",
+        )
+    )
+    out(command("lock", do_lock, "hide it again"))
     return parser
 
 
@@ -508,6 +520,34 @@ def do_doctor(chosen: argparse.Namespace) -> int:
     for finding in findings:
         print(("ok    " if finding.fine else "WRONG ") + finding.says)
     return 0 if all(finding.fine for finding in findings) else 1
+
+
+def do_unlock(chosen: argparse.Namespace) -> int:
+    from pipelines.encryption import CannotUnlock, unlock
+    from pipelines.settings import encryption_key, from_environment
+
+    settings = from_environment(chosen.out, may_be_locked=True)
+    try:
+        done = unlock(settings, encryption_key())
+    except CannotUnlock as problem:
+        raise Usage(str(problem)) from None
+    print(
+        f"{settings.out} {'is unlocked' if done else 'was unlocked already'}; on the disk lies {settings.encrypted}"
+    )
+    return 0
+
+
+def do_lock(chosen: argparse.Namespace) -> int:
+    from pipelines.encryption import CannotUnlock, lock
+    from pipelines.settings import from_environment
+
+    settings = from_environment(chosen.out, may_be_locked=True)
+    try:
+        done = lock(settings)
+    except CannotUnlock as problem:
+        raise Usage(str(problem)) from None
+    print(f"{settings.out} {'is locked' if done else 'was not unlocked'}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -7,44 +7,16 @@ of them does. `build` takes the run's context so that tests and the command line
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from pipelines import checks, schedule, warehouse
-from pipelines.faults import of_error
-from pipelines.lineage import Lineage, lineage
-from pipelines.progress import Progress
-from pipelines.settings import Settings, from_environment, timetable
-from pipelines.window import NothingLanded, RunWindow, window
+from pipelines.landing_step import land_delivery, landed_metadata, refuse_broken_landing
+from pipelines.run_context import RunContext
+from pipelines.settings import from_environment, timetable
 
 JOB = "main_job"
-
-
-@dataclass
-class RunContext:
-    """What one run was asked for and what it learnt on the way; shared by its assets within one process."""
-
-    settings: Settings
-    extracts: Path | None = None
-    format: str = "auto"
-    received: date | None = None
-    as_of: date | None = None
-    through: date | None = None
-    progress: Progress = field(default_factory=lambda: Progress(quiet=True))
-    outcomes: list[Any] = field(default_factory=list)
-    batch: Any = None
-    unreadable: Exception | None = None
-    published: bool = False
-
-    def window(self) -> RunWindow:
-        return window(self.settings, self.as_of, self.through)
-
-    def lineage(self) -> Lineage:
-        return lineage(self.settings, self.window())
 
 
 def build(context: RunContext) -> dg.Definitions:
@@ -65,9 +37,11 @@ def build(context: RunContext) -> dg.Definitions:
     )
     def landing() -> Iterator[Any]:
         if context.extracts is not None:
-            with context.progress.step("landing"):
+            with context.step("landing"):
                 context.batch = land_delivery(context, context.extracts)
-        with context.progress.step("contract checks"):
+        else:
+            refuse_broken_landing(context)
+        with context.step("contract checks"):
             outcomes = checks.run_contracts(settings)
             of_volumes = checks.run_volumes(settings)
         context.outcomes.extend([*outcomes, *of_volumes])
@@ -87,7 +61,7 @@ def build(context: RunContext) -> dg.Definitions:
         description="What could still be billed, after every rule was asked about it. Person-level.",
     )
     def billing_proposals() -> None:
-        with context.progress.step("proposals"):
+        with context.step("proposals"):
             warehouse.propose(settings, context)
 
     @dg.multi_asset(
@@ -114,7 +88,7 @@ def build(context: RunContext) -> dg.Definitions:
     def disparity() -> Iterator[Any]:
         from pipelines.disparity import reach
 
-        with context.progress.step("disparities"):
+        with context.step("disparities"):
             made = reach.publish(settings, context.window().as_of)
         yield dg.MaterializeResult(asset_key=checks.DISPARITY, metadata={"rows": made.measures.height})
         for key, frame in zip(checks.DISPARITY_BESIDE, (made.gradients, made.parts), strict=True):
@@ -128,6 +102,24 @@ def build(context: RunContext) -> dg.Definitions:
         )
         if made.told:
             raise dg.Failure(description="the disclosure audit found numbers that can be told")
+
+    @dg.asset(
+        key=["reports", "restatement"],
+        group_name="reports",
+        deps=[
+            dg.AssetKey(["flags", "findings"]),
+            dg.AssetKey(["marts", "capture_months"]),
+            checks.DISPARITY,
+        ],
+        description="Which person-months this run tells otherwise than the publication before it, why, and the figures before and"
+        " now. Person-level, and tables with small numbers hidden.",
+    )
+    def restatement() -> dg.MaterializeResult:
+        from pipelines.restatement.run import publish
+
+        with context.step("restatement"):
+            restated = publish(settings, context.lineage())
+        return dg.MaterializeResult(metadata={"person_months": restated})
 
     @dg.multi_asset(
         specs=[
@@ -149,7 +141,7 @@ def build(context: RunContext) -> dg.Definitions:
     def outreach() -> Iterator[Any]:
         from pipelines.outreach import ranking
 
-        with context.progress.step("outreach"):
+        with context.step("outreach"):
             made = ranking.publish(settings)
         context.outcomes.extend(made.outcomes)
         rows = {name: frame.height for name, frame in made.tables.items()}
@@ -174,6 +166,7 @@ def build(context: RunContext) -> dg.Definitions:
                     checks.WORKLIST,
                     *checks.DISPARITY_BESIDE,
                     billing_proposals,
+                    restatement,
                 ],
                 description="The gate before anything is published.",
             )
@@ -183,7 +176,7 @@ def build(context: RunContext) -> dg.Definitions:
     )
     def release() -> Iterator[Any]:
 
-        with context.progress.step("release checks"):
+        with context.step("release checks"):
             outcomes = checks.run_release(settings, context.window())
         context.outcomes.extend(outcomes)
         yield dg.MaterializeResult(asset_key=checks.RELEASE)
@@ -199,7 +192,7 @@ def build(context: RunContext) -> dg.Definitions:
     def tables() -> dg.MaterializeResult:
         from pipelines.publish.tables import export
 
-        with context.progress.step("tables"):
+        with context.step("tables"):
             counts = export(settings, context.lineage())
         return dg.MaterializeResult(
             metadata={"folder": dg.MetadataValue.path(settings.out / "tables"), **counts}
@@ -212,10 +205,12 @@ def build(context: RunContext) -> dg.Definitions:
         description="The pages: aggregates with small cells suppressed, and person-level ones in a private folder of their own.",
     )
     def reports() -> dg.MaterializeResult:
+        from pipelines.publish import model_docs
         from pipelines.publish.site import build as build_pages
 
-        with context.progress.step("pages"):
+        with context.step("pages"):
             page = build_pages(settings, context.window(), context.outcomes)
+            model_docs.write(settings, page.parent)
         files = [path for path in page.parent.rglob("*") if path.is_file()]
         return dg.MaterializeResult(
             metadata={
@@ -234,7 +229,7 @@ def build(context: RunContext) -> dg.Definitions:
     def worklists() -> dg.MaterializeResult:
         from pipelines.publish.worklist import write
 
-        with context.progress.step("worklists"):
+        with context.step("worklists"):
             written = write(settings)
         return dg.MaterializeResult(
             metadata={"practices": written, "folder": dg.MetadataValue.path(settings.standing_worklists)}
@@ -250,7 +245,7 @@ def build(context: RunContext) -> dg.Definitions:
         from pipelines.publish.publication import publish
         from pipelines.run_outcome import what_was_asked
 
-        with context.progress.step("publication"):
+        with context.step("publication"):
             place = publish(settings, what_was_asked(context))
         context.published = True
         return dg.MaterializeResult(metadata={"number": place.name})
@@ -264,63 +259,19 @@ def build(context: RunContext) -> dg.Definitions:
     def findings_ledger() -> dg.MaterializeResult:
         from pipelines.run import remember
 
-        with context.progress.step("ledger"):
+        with context.step("ledger"):
             added = remember(settings)
         return dg.MaterializeResult(metadata={"added": added})
 
     return dg.Definitions(
         assets=[
-            *(landing, models, billing_proposals, disparity, outreach, release),
+            *(landing, models, billing_proposals, disparity, restatement, outreach, release),
             *(tables, reports, worklists, publication, findings_ledger),
         ],
         jobs=[dg.define_asset_job(JOB, selection=dg.AssetSelection.all())],
         resources={"dbt": warehouse.resource()},
         executor=dg.in_process_executor,
     )
-
-
-def landed_metadata(batch: Any) -> dict[str, Any]:
-    """Counts of a batch by table as a table, and where it lies; no value of a row."""
-    records = [dg.TableRecord({"table": name, **counts}) for name, counts in batch.counts.items()]
-    return {
-        "batch_id": batch.batch_id,
-        "already_landed": batch.already_landed,
-        "format": batch.format,
-        "received": batch.received_date.isoformat(),
-        "rows_in": batch.rows_in,
-        "rows_landed": batch.rows_landed,
-        "rows_quarantined": batch.rows_quarantined,
-        "folder": dg.MetadataValue.path(batch.folder),
-        **({"tables": dg.MetadataValue.table(records)} if records else {}),
-    }
-
-
-def land_delivery(context: RunContext, extracts: Path) -> Any:
-    """Land the context's delivery, again where a fault may pass; what cannot be read is kept on the context, for the command
-    line to tell."""
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
-
-    from pipelines.extracts.delivery import UnreadableExtract
-    from pipelines.extracts.landing import LandingError, land
-
-    def may_pass(problem: BaseException) -> bool:
-        fault = of_error(problem)
-        return fault is not None and fault.is_transient
-
-    try:
-        for attempt in Retrying(
-            retry=retry_if_exception(may_pass),
-            stop=stop_after_attempt(3),
-            wait=wait_exponential(multiplier=2, max=30),
-            reraise=True,
-        ):
-            with attempt:
-                batch = land(extracts, context.settings, format=context.format, received=context.received)
-        context.window()
-    except (UnreadableExtract, NothingLanded, LandingError) as problem:
-        context.unreadable = problem
-        raise dg.Failure(description=str(problem)) from None
-    return batch
 
 
 @dg.definitions

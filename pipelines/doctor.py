@@ -44,6 +44,7 @@ def examine(settings: Settings) -> list[Finding]:
         disk(settings),
         warehouse(settings),
         landed(settings),
+        at_rest(settings),
     ]
 
 
@@ -108,9 +109,21 @@ def warehouse(settings: Settings) -> Finding:
 
 
 def landed(settings: Settings) -> Finding:
+    from pipelines.extracts.landed import broken_files
+
     batches = [path for path in settings.landing.glob("batch-*") if path.is_dir()]
-    broken = [path.name for path in batches if not (path / "manifest.json").exists()]
+    broken = [
+        *(path.name for path in batches if not (path / "manifest.json").exists()),
+        *broken_files(settings),
+    ]
     return Finding(
         not broken,
-        f"{len(batches)} batches landed" + (f"; without manifest: {', '.join(broken)}" if broken else ""),
+        f"{len(batches)} batches landed"
+        + (f"; damaged or gone, restore from the backup: {', '.join(broken)}" if broken else ""),
     )
+
+
+def at_rest(settings: Settings) -> Finding:
+    if settings.encrypted.is_dir():
+        return Finding(True, f"{settings.out} is encrypted at rest and unlocked")
+    return Finding(True, f"{settings.out} is not encrypted by `ccm unlock`; its disk may be")

@@ -80,7 +80,8 @@ def run_alone(request: Request) -> int:
     with progress.step("start"):
         import dagster as dg
 
-        from pipelines.definitions import JOB, RunContext, build
+        from pipelines.definitions import JOB, build
+        from pipelines.run_context import RunContext
 
         context = RunContext(
             settings=making,
@@ -103,7 +104,7 @@ def run_alone(request: Request) -> int:
         for line in told(settings, context.batch):
             print(line)
     write_quality(settings, context.outcomes)
-    record = run_record(context, result, what_failed(result, settings))
+    record = run_record(context, result, what_failed(context, result))
     run_records.keep(settings, record)
     if context.published:
         publication.write_record(settings.published_record, record)
@@ -139,7 +140,10 @@ def catch_up(settings: Settings) -> None:
 
 
 def prepare_folders(settings: Settings) -> None:
-    """Make the folders of a run, and drop what an interrupted one left in `tmp/`; for who holds the output folder."""
+    """Make the folders of a run, and drop what an interrupted one left; for who holds the output folder."""
+    from pipelines.extracts.landing import clear_killed
+
+    clear_killed(settings)
     shutil.rmtree(settings.temporary, ignore_errors=True)
     (settings.dbt_target / "run_results.json").unlink(missing_ok=True)
     settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)

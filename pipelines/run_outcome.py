@@ -26,7 +26,7 @@ def run_record(context: Any, result: Any, failures: list[str]) -> dict[str, Any]
         "success": result.success,
         "published": context.published,
         "failed": failures,
-        "fault": run_records.as_fact(fault_behind(result, context.settings)),
+        "fault": run_records.as_fact(fault_behind(context, result)),
         "breaches": run_records.breaches(context.outcomes),
         **what_was_asked(context),
         "dagster_run_id": result.run_id,
@@ -67,8 +67,8 @@ def what_was_asked(context: Any) -> dict[str, Any]:
     }
 
 
-def what_failed(result: Any, settings: Settings) -> list[str]:
-    """Names of failed steps, blocking checks and dbt nodes; never their messages, which can quote rows."""
+def what_failed(context: Any, result: Any) -> list[str]:
+    """Names of failed steps, blocking checks and dbt nodes, and where an error arose; never messages, which can quote rows."""
     failed = [
         f"check {evaluation.check_name} on {evaluation.asset_key.to_user_string()}"
         for evaluation in result.get_asset_check_evaluations()
@@ -76,7 +76,8 @@ def what_failed(result: Any, settings: Settings) -> list[str]:
     ]
     failed += [f"step {event.step_key}" for event in result.all_events if event.is_step_failure]
     # A dbt test of several models belongs to no one asset, so only dbt itself names it.
-    results = settings.dbt_target / "run_results.json"
+    failed += [f"error in {broken}" for broken in context.broken_at]
+    results = context.settings.dbt_target / "run_results.json"
     if results.exists():
         failed += [
             f"dbt {node['unique_id']}"
@@ -86,23 +87,15 @@ def what_failed(result: Any, settings: Settings) -> list[str]:
     return failed
 
 
-def fault_behind(result: Any, settings: Settings) -> faults.Fault | None:
-    """The fault of the machine that made steps or dbt's nodes fail, if it was one; their texts are searched and not kept."""
-    if result.success:
-        return None
-    texts = [
+def fault_behind(context: Any, result: Any) -> faults.Fault | None:
+    """The fault of the machine that stopped the run, if it was one: a step's own, else what Dagster says of a failed step."""
+    if result.success or context.fault is not None:
+        return None if result.success else context.fault
+    return faults.diagnose(
         event.step_failure_data.error.to_string()
         for event in result.all_events
         if event.is_step_failure and event.step_failure_data.error
-    ]
-    results = settings.dbt_target / "run_results.json"
-    if results.exists():
-        nodes = json.loads(results.read_text())["results"]
-        texts += [str(node.get("message")) for node in nodes if node["status"] == "error"]
-    for log in ("build.log", "proposals.log"):
-        if (settings.dbt_target / log).exists():
-            texts.append((settings.dbt_target / log).read_text(errors="replace")[-20_000:])
-    return faults.diagnose(texts)
+    )
 
 
 def write_quality(settings: Settings, outcomes: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Three months that arrive and go through by themselves: the daemon of `ccm dagster`, its sensor and its queue, watched from outside.
+"""Three months that arrive and go through by themselves: what `ccm dagster` starts, its sensor and its queue, watched from outside.
 
 Each month is copied into the inbox file by file, slowly enough that the sensor sees it half there. Ends with exit status 0 when all
 are published, 1 when the time is up. `make schedule-demo` calls it.
@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +22,7 @@ from typing import Any
 
 from pipelines.settings import Settings, from_environment
 from pipelines.simulate import simulate
-from pipelines.ui import prepared
+from pipelines.ui import prepared, services
 
 LOOK_SECONDS = 5
 
@@ -30,7 +32,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/schedule-demo"))
     parser.add_argument("--people", type=int, default=300)
     parser.add_argument("--months", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=30, help="give up after so many")
+    parser.add_argument("--minutes", type=float, default=60, help="give up after so many")
     chosen = parser.parse_args()
     os.umask(0o077)
     shutil.rmtree(chosen.out, ignore_errors=True)
@@ -48,6 +50,7 @@ def main() -> int:
     with daemon(settings, inbox):
         say("the daemon runs; nobody will touch it")
         for delivery in deliveries:
+            arrived = time.monotonic()
             copy(chosen.out / "simulated" / delivery["folder"], inbox / delivery["received"], say)
             while (as_of := published(settings).get("as_of")) != delivery["received"]:
                 if time.monotonic() - started > chosen.minutes * 60:
@@ -56,7 +59,8 @@ def main() -> int:
                 time.sleep(2)
             record = published(settings)
             say(
-                f"published: as of {record['as_of']}, through {record['through']}, {len(record['inputs'])} deliveries"
+                f"published: as of {record['as_of']}, through {record['through']}, {len(record['inputs'])} deliveries,"
+                f" {time.monotonic() - arrived:.0f} s after the first file came"
             )
     say("all months went through by themselves")
     return 0
@@ -64,24 +68,29 @@ def main() -> int:
 
 @contextmanager
 def daemon(settings: Settings, inbox: Path) -> Iterator[None]:
-    """The code server and daemon of `ccm dagster`, without its pages, while the block lasts."""
+    """Everything that `ccm dagster` starts, on a port of its own, while the block lasts."""
     environment = {
         **prepared(settings),
         "CCM_INBOX": str(inbox),
         "CCM_SETTLE_SECONDS": str(2 * LOOK_SECONDS),
         "CCM_LOOK_SECONDS": str(LOOK_SECONDS),
     }
-    command = [sys.executable, "-m", "dagster._daemon", "run", "-m", "pipelines.definitions"]
-    with (settings.dagster_home / "daemon.log").open("w") as log:
-        running = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    with (settings.dagster_home / "services.log").open("w") as log:
+        running = subprocess.Popen(services(free_port()), env=environment, stdout=log, stderr=log)
     try:
         yield
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # as Ctrl-C: the services end their own children
         with suppress(subprocess.TimeoutExpired):
             running.wait(60)
         if running.poll() is None:
             running.kill()
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def copy(source: Path, target: Path, say: Any) -> None:

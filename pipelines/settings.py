@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -33,6 +33,16 @@ class Settings:
     # Published variant of "two or more chronic conditions" to screen by, and whether all variants are built side by side.
     conditions: str = "ccm_default_ge2"
     compare_conditions: bool = False
+
+    @property
+    def encrypted(self) -> Path:
+        """What lies on the disk of an output folder that is encrypted at rest (`encryption.py`)."""
+        return self.out.with_name(f"{self.out.name}.encrypted")
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the folder is encrypted and not unlocked: nothing may be written in its place."""
+        return self.encrypted.is_dir() and not self.out.is_mount()
 
     @property
     def landing(self) -> Path:
@@ -135,6 +145,8 @@ class Settings:
             "CCM_CONDITIONS": self.conditions,
             "CCM_COMPARE_CONDITIONS": str(self.compare_conditions).lower(),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            # An engine's error quotes rows, and dbt's own log would keep it.
+            "DBT_LOG_LEVEL_FILE": "none",
         }
 
 
@@ -155,6 +167,20 @@ def alerting() -> Alerting:
 def pseudonym_key() -> str | None:
     """CCM_PSEUDONYM_KEY, where one key is to be used for several output folders."""
     return os.environ.get("CCM_PSEUDONYM_KEY")
+
+
+@dataclass(frozen=True)
+class EncryptionKey:
+    """The key of an output folder that is encrypted at rest: itself, or a file of its owner's that holds it in one line."""
+
+    value: str = field(default="", repr=False)
+    file: Path | None = None
+
+
+def encryption_key() -> EncryptionKey:
+    """CCM_ENCRYPTION_KEY, else CCM_ENCRYPTION_KEY_FILE."""
+    file = os.environ.get("CCM_ENCRYPTION_KEY_FILE")
+    return EncryptionKey(os.environ.get("CCM_ENCRYPTION_KEY", ""), Path(file) if file else None)
 
 
 @dataclass(frozen=True)
@@ -195,6 +221,10 @@ def timetable(settings: Settings) -> Timetable:
     )
 
 
+class Locked(Exception):
+    """The output folder is encrypted and not unlocked; str() is one clear line."""
+
+
 class UnknownVariant(ValueError):
     """Nobody published the variant of chronic conditions that was asked for; str() is one clear line."""
 
@@ -207,20 +237,27 @@ def condition_variants() -> list[str]:
 
 
 def from_environment(
-    out: Path | None = None, conditions: str | None = None, compare_conditions: bool = False
+    out: Path | None = None,
+    conditions: str | None = None,
+    compare_conditions: bool = False,
+    *,
+    may_be_locked: bool = False,
 ) -> Settings:
     """Settings for `out` (default `out/`); CCM_OUT, CCM_MEMORY_LIMIT, CCM_THREADS, CCM_CONDITIONS and
-    CCM_COMPARE_CONDITIONS stand for what is not given. Raises UnknownVariant.
+    CCM_COMPARE_CONDITIONS stand for what is not given. Raises UnknownVariant, and Locked unless the folder `may_be_locked`.
     """
     folder = out if out is not None else Path(os.environ.get("CCM_OUT", "out"))
     known = condition_variants()
     chosen = conditions or os.environ.get("CCM_CONDITIONS", known[0])
     if chosen not in known:
         raise UnknownVariant(f"no variant of chronic conditions {chosen!r}; there are {', '.join(known)}")
-    return Settings(
+    made = Settings(
         out=folder.resolve(),
         memory_limit=os.environ.get("CCM_MEMORY_LIMIT", "6GB"),
         threads=int(os.environ.get("CCM_THREADS", str(os.cpu_count() or 2))),
         conditions=chosen,
         compare_conditions=compare_conditions or os.environ.get("CCM_COMPARE_CONDITIONS", "false") == "true",
     )
+    if made.is_locked and not may_be_locked:
+        raise Locked(f"{made.out} is encrypted and locked: `ccm unlock --out {made.out}`")
+    return made

@@ -11,8 +11,13 @@ from pipelines.settings import Settings, timetable
 
 def start(settings: Settings) -> int:
     """Run `dagster dev` on loopback until it is stopped; returns its exit status."""
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1"]
-    return subprocess.run(command, env=prepared(settings), check=False).returncode
+    return subprocess.run(services(), env=prepared(settings), check=False).returncode
+
+
+def services(port: int = 3000) -> list[str]:
+    """The command that runs pages, daemon and one code server for both: a daemon by itself loads the code anew every minute."""
+    return [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions",
+            "-h", "127.0.0.1", "-p", str(port)]  # fmt: skip
 
 
 def prepared(settings: Settings) -> dict[str, str]:

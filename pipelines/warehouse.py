@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import dagster as dg
 import packaging.version
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
-from pipelines import ledger
+from pipelines import dbt_artifacts, faults, ledger
 from pipelines.publish import notes
 from pipelines.settings import DBT_PROJECT, Settings
 
@@ -134,25 +134,42 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
             context.log.warning(
                 f"{len(unread)} worklists could not be read back; copies are under ledger/worklists_not_read"
             )
-        with run.progress.step("warehouse"):
+        with (
+            run.step("warehouse"),
+            without_texts(run, settings.dbt_target, settings.dbt_target / "build.log") as log,
+        ):
             command = [*BUILD, "--vars", json.dumps(run.window().as_vars())]
             # dbt's own lines go to a file: a run prints one line a step.
-            with (settings.dbt_target / "build.log").open("w") as log, contextlib.redirect_stdout(log):
+            with contextlib.redirect_stdout(log):
                 yield from dbt.cli(command, context=context, target_path=settings.dbt_target).stream()
 
     return warehouse
 
 
+@contextlib.contextmanager
+def without_texts(run: Any, target: Path, log: Path) -> Iterator[TextIO]:
+    """A file for dbt's lines; where dbt fails, its errors' texts are searched for a known fault and kept nowhere."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as lines:
+        try:
+            yield lines
+        except Exception as problem:
+            lines.flush()
+            run.fault = run.fault or dbt_artifacts.strip(target, log) or faults.of_error(problem)
+            raise
+
+
 def propose(settings: Settings, run: Any) -> None:
     """Ask the rules about proposed bills and build what comes of it; raises where a model or a test fails."""
     command = [*PROPOSALS, "--vars", json.dumps(run.window().as_vars())]
+    target = settings.dbt_target / "proposals"
     with (
         # the parse that dagster-dbt starts from is the run's own, never one that another command left in the project
         temporary_environment({**ABOUT_PROPOSALS, "DBT_TARGET_PATH": str(settings.dbt_target)}),
-        (settings.dbt_target / "proposals.log").open("w") as log,
+        without_texts(run, target, settings.dbt_target / "proposals.log") as log,
         contextlib.redirect_stdout(log),
     ):
-        resource().cli(command, target_path=settings.dbt_target / "proposals").wait()
+        resource().cli(command, target_path=target).wait()
 
 
 @contextlib.contextmanager

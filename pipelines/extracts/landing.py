@@ -29,12 +29,14 @@ from pipelines.extracts.advice import quarantine_advice, told
 from pipelines.extracts.batch import BatchWriter, LandingError
 from pipelines.extracts.contract import contract_version, load_contracts
 from pipelines.extracts.delivery import Delivery, UnreadableExtract
-from pipelines.extracts.landed import manifests
+from pipelines.extracts.landed import broken_files, manifests
 from pipelines.settings import Settings
 
 __all__ = ["LandedBatch", "LandingError", "land", "quarantine_advice", "told"]
 
 INCOMING = "incoming-"
+# Size in bytes, time of change in nanoseconds, number on its disk.
+Look = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -89,17 +91,18 @@ def land(
             private.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _only_writer(settings.landing), contextlib.ExitStack() as opened:
             _clear_killed(settings)
+            refuse_broken(settings)
             _refuse_other_contracts(settings)
             if chosen is None:
                 beside = settings.landing / f"{INCOMING}unpacked"
                 folder = opened.enter_context(archive.unpacked(folder, found, beside, also))
                 chosen = _chosen(folder, format)
-            module, checksums = chosen
+            module, checksums, looks = chosen
             batch_id = _batch_id(module.NAME, checksums)
             target = settings.landing / batch_id
             already_landed = target.exists()
             if not already_landed:
-                _land(folder, module, settings, batch_id, received or _today(settings), checksums)
+                _land(folder, module, settings, batch_id, received or _today(settings), checksums, looks)
     except OSError as fault:
         raise LandingError(f"cannot write under {settings.out} ({fault.strerror})") from None
     return _described(target, already_landed=already_landed)
@@ -114,6 +117,24 @@ def _today(settings: Settings) -> datetime.date:
             f"the clock says {today}, but a delivery was received on {newest}: set the clock right, or say --received"
         )
     return today
+
+
+def clear_killed(settings: Settings) -> None:
+    """Remove what killed landings left, which are patients' rows; waits where another process lands."""
+    if settings.landing.exists():
+        with _only_writer(settings.landing):
+            _clear_killed(settings)
+
+
+def refuse_broken(settings: Settings) -> None:
+    """Nothing is built on landed files that are damaged or gone; raises LandingError."""
+    broken = broken_files(settings)
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        raise LandingError(
+            f"{broken[0]}{more} damaged or gone: restore landing/ from the backup,"
+            " or land the deliveries again into a new --out folder"
+        )
 
 
 def _refuse_other_contracts(settings: Settings) -> None:
@@ -140,11 +161,21 @@ def _clear_killed(settings: Settings) -> None:
             quarantine.unlink()
 
 
-def _chosen(folder: Path, format: str) -> tuple[ModuleType, dict[str, str]]:
-    """The reader for `folder`, and the checksum of each file that it reads."""
+def _chosen(folder: Path, format: str) -> tuple[ModuleType, dict[str, str], dict[str, Look]]:
+    """The reader for `folder`; the checksum of each file that it reads, and how the file looked before."""
     module = detect.choose(folder, format)
-    files = detect.sources(module, folder)
-    return module, {str(path.relative_to(folder)): _sha256(path) for path in files}
+    files = {str(path.relative_to(folder)): path for path in detect.sources(module, folder)}
+    looks = {name: _look(path) for name, path in files.items()}
+    return module, {name: _sha256(path) for name, path in files.items()}, looks
+
+
+def _look(path: Path) -> Look:
+    """What changes when a file is written anew, also with as many bytes; raises UnreadableExtract where it is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        raise UnreadableExtract(path, "the file changed while it was read") from None
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
 def _land(
@@ -154,13 +185,14 @@ def _land(
     batch_id: str,
     received: datetime.date,
     checksums: dict[str, str],
+    looks: dict[str, Look],
 ) -> None:
     incoming = settings.landing / f"{INCOMING}{batch_id}"
     incoming.mkdir(mode=0o700)
     try:
         scratch = incoming / "scratch"
         scratch.mkdir(mode=0o700)
-        sizes = {name: (folder / name).stat().st_size for name in checksums}
+        sizes = {name: size for name, (size, _, _) in looks.items()}
         with contextlib.closing(_connect(settings, scratch)) as con:
             # For sources that do not say on which day they describe what they describe.
             con.execute(f"set variable received_date = date '{received}'")
@@ -178,8 +210,8 @@ def _land(
                 "earlier quarantine",
             )
             writer.write_resolved()
-        for name, size in sizes.items():
-            if (folder / name).stat().st_size != size:
+        for name, look in looks.items():
+            if _look(folder / name) != look:
                 raise UnreadableExtract(name, "the file changed while it was read")
         shutil.rmtree(scratch)
         (incoming / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")

@@ -19,6 +19,7 @@ from pipelines import checks, definitions, warehouse
 from pipelines.disparity import reach
 from pipelines.outreach import ranking
 from pipelines.publish import site, tables
+from pipelines.restatement import run as restatement
 
 FILL = """
 import sys, duckdb
@@ -42,6 +43,22 @@ NEEDED = [["flags", "findings"], ["marts", "fct_proposed_lines"], ["marts", "fct
           ["reports_internal", "int_worklist_candidates"]]  # fmt: skip
 
 
+def reduce_template(template: Path, small: Path) -> None:
+    """A copy of a finished warehouse with no more than the small job needs: what is published and what the ledger reads."""
+    import duckdb
+
+    needed = {(schema, name) for name, (schema, _) in tables.PUBLISHED.items()}
+    needed |= {("flags", "ledger_run"), ("flags", "ledger_facts")}
+    with duckdb.connect(str(small)) as con:
+        con.execute(f"attach '{template}' as template (read_only)")
+        held = con.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'template'"
+        ).fetchall()
+        for schema, name in sorted(needed.intersection(held)):
+            con.execute(f'create schema if not exists "{schema}"')
+            con.execute(f'create table "{schema}"."{name}" as from template."{schema}"."{name}"')
+
+
 def install(template: Path) -> None:
     """Put the stand-ins in place, in this process; `template` is a finished warehouse."""
     import duckdb
@@ -61,7 +78,7 @@ def install(template: Path) -> None:
             from pipelines import ledger
 
             ledger.prepare(settings)
-            with run.progress.step("warehouse"):
+            with run.step("warehouse"):
                 done = subprocess.run(
                     [sys.executable, "-c", FILL, str(template), str(settings.warehouse),
                      str(settings.landing), run.window().as_of.isoformat(), settings.memory_limit],
@@ -90,6 +107,7 @@ def install(template: Path) -> None:
         measures=nothing, gradients=nothing, parts=nothing, told=0, asked=0, kept_back=0
     )
     ranking.publish = lambda settings: ranking.Ranked({}, [], ranking.BY_RULE, 0)
+    restatement.publish = lambda settings, made_from: 0
     checks.contract_specs = lambda: [dg.AssetCheckSpec(checks.VOLUMES, asset=checks.LANDING, blocking=True)]
     checks.release_specs = lambda: [dg.AssetCheckSpec("release", asset=checks.RELEASE, blocking=True)]
     assert definitions.warehouse is warehouse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -21,21 +22,43 @@ STEPS = ("start", "landing", "contract checks", "warehouse", "release checks", "
 CALLS = ("rename", "replace", "symlink_to", "mkdir", "unlink", "touch")
 
 
-def all_trials(world: World, kills: int, chance: random.Random) -> list[Trial]:
+def all_trials(kills: int, chance: random.Random) -> list[Trial]:
     return [
         *(killed_at_step(step, when) for step in STEPS for when in ("before", "after")),
-        *(killed_at_call(number) for number in range(0, 60, 6)),
+        *(killed_at_call(number) for number in range(0, 60, 4)),
+        *(killed_in_a_write(step) for step in ("landing", "warehouse", "tables", "ledger")),
         *(killed_at_moment(chance.uniform(0.05, 1.0)) for _ in range(kills)),
-        *(disk_full(extra) for extra in (1, 8, 20, 40)),
-        *(file_limit(megabytes) for megabytes in (0.1, 1, 10)),
+        *(disk_full(extra) for extra in (1, 2, 4, 8, 40)),
+        *(file_limit(megabytes) for megabytes in (0.05, 0.3, 1, 50)),
         Trial("read-only folder", "the whole output folder", read_only, says="cannot be written"),
-        *(vanishing(how) for how in ("gone", "cut", "grown")),
+        *(vanishing(how) for how in CHANGES),
         Trial("two runs at once", "a second run beside the first", two_at_once, says="is being written by"),
-        Trial("clock set back", "a delivery of the day before the last one's", clock_back, says="--received"),
+        Trial("clock change", "set back before the last delivery", clock_back, says="--received"),
+        Trial("clock change", "jumps back while the run goes on", clock_jumps, may_succeed=True),
         *(held(mode) for mode in ("reader", "writer")),
         *(spoilt("warehouse.duckdb", how) for how in ("empty", "cut", "overwritten", "header")),
         *(spoilt("dagster/history/runs.db", how) for how in ("overwritten", "header")),
+        *(spoilt_landing(how) for how in ("cut", "gone")),
+        Trial("ledger lost", "restored from the backup", ledger_lost, may_succeed=True, mend=ledger_restored),
         *(memory(megabytes) for megabytes in (900, 1200, 1600)),
+        engine_memory("20MB"),
+    ]
+
+
+def quick_trials() -> list[Trial]:
+    """One of every kind that needs no privilege of its own, for the test suite."""
+    return [
+        killed_at_step("warehouse", "after"),
+        killed_at_call(12),
+        killed_in_a_write("tables"),
+        file_limit(0.3),
+        vanishing("cut"),
+        vanishing("rewritten"),
+        Trial("two runs at once", "a second run beside the first", two_at_once, says="is being written by"),
+        Trial("clock change", "set back before the last delivery", clock_back, says="--received"),
+        held("reader"),
+        spoilt("warehouse.duckdb", "cut"),
+        spoilt_landing("cut"),
     ]
 
 
@@ -91,6 +114,24 @@ def killed_at_call(number: int) -> Trial:
     return Trial(
         "kill -9 at a write", f"call {number}", lambda world, out: again(world, out, prepare), is_killed=True
     )
+
+
+def killed_in_a_write(step: str) -> Trial:
+    """Killed from outside once a file that this step writes has some of its bytes."""
+    where = {"landing": "landing/incoming-*/*.parquet", "warehouse": "building/warehouse.duckdb*",
+             "tables": "building/tables.incoming/*.parquet", "ledger": "ledger/*/*.incoming"}[step]  # fmt: skip
+
+    def disturb(world: World, out: Path) -> Ended:
+        def watch(child: int) -> None:
+            while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                with contextlib.suppress(OSError):
+                    if any(path.stat().st_size for path in out.glob(where)):
+                        os.kill(child, signal.SIGKILL)
+                        return
+
+        return again(world, out, watch=watch)
+
+    return Trial("kill -9 in the middle of a write", step, disturb, is_killed=True)
 
 
 def killed_at_moment(share: float) -> Trial:
@@ -149,8 +190,11 @@ def read_only(world: World, out: Path) -> Ended:
         subprocess.run(["umount", str(out)], check=True)
 
 
+CHANGES = ("gone", "cut", "grown", "rewritten")
+
+
 def vanishing(how: str) -> Trial:
-    """A file of the delivery that goes, is cut or grows once reading has begun."""
+    """A file of the delivery that goes, is cut, grows or is written anew with as many bytes once reading has begun."""
 
     def disturb(world: World, out: Path) -> Ended:
         own = world.place / "own"
@@ -172,7 +216,12 @@ def vanishing(how: str) -> Trial:
                     file.unlink()
                 elif file.exists():
                     content = file.read_bytes()
-                    file.write_bytes(content[: len(content) // 2] if how == "cut" else content + b"more")
+                    made = {
+                        "cut": content[: len(content) // 2],
+                        "grown": content + b"more",
+                        "rewritten": content,
+                    }
+                    file.write_bytes(made[how])
                 return found
 
             practice.read = disturbed
@@ -213,6 +262,53 @@ def clock_back(world: World, out: Path) -> Ended:
         landing.datetime = type("Clock", (), {"date": Earlier})  # type: ignore[assignment]
 
     return world.run(out, world.deliveries[1], "", prepare)
+
+
+def clock_jumps(world: World, out: Path) -> Ended:
+    """The clock is a day behind from the moment that landing ends: neither order nor names of records may hang on it."""
+
+    def prepare() -> None:
+        import datetime
+
+        from pipelines import run_records
+
+        class Earlier(datetime.datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return datetime.datetime.now(tz) - datetime.timedelta(days=1)
+
+        run_records.datetime = Earlier  # type: ignore[misc]
+
+    return again(world, out, prepare)
+
+
+def spoilt_landing(how: str) -> Trial:
+    """A landed file that is damaged or gone: the run stops and says so; restored from the backup, all is as before."""
+
+    def file(out: Path) -> Path:
+        return sorted((out / "landing").glob("batch-*/claims.parquet"))[0]
+
+    def disturb(world: World, out: Path) -> Ended:
+        content = file(out).read_bytes()
+        file(out).unlink() if how == "gone" else file(out).write_bytes(content[: len(content) // 2])
+        return again(world, out)
+
+    def mend(world: World, out: Path) -> None:
+        kept = sorted((world.base / "landing").glob("batch-*/claims.parquet"))[0]
+        shutil.copyfile(kept, out / kept.relative_to(world.base))
+
+    return Trial("corrupted file", f"landing, {how}", disturb, says="restore", mend=mend)
+
+
+def ledger_lost(world: World, out: Path) -> Ended:
+    shutil.rmtree(out / "ledger")
+    return again(world, out)
+
+
+def ledger_restored(world: World, out: Path) -> None:
+    """What the page of operation says: put the backup in its place; the run that follows is the one of the trial."""
+    shutil.rmtree(out / "ledger")
+    shutil.copytree(world.base / "ledger", out / "ledger")
 
 
 def held(mode: str) -> Trial:
@@ -281,5 +377,20 @@ def memory(megabytes: int) -> Trial:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
     return Trial(
-        "out of memory", f"{megabytes} MB", lambda world, out: again(world, out, prepare), may_succeed=True
+        "out of memory",
+        f"{megabytes} MB of addresses",
+        lambda world, out: again(world, out, prepare),
+        may_succeed=True,
     )
+
+
+def engine_memory(limit: str) -> Trial:
+    """DuckDB may use no more than this."""
+
+    def prepare() -> None:
+        os.environ["CCM_MEMORY_LIMIT"] = limit
+
+    return Trial(
+        "out of memory", f"CCM_MEMORY_LIMIT={limit}", lambda world, out: again(world, out, prepare),
+        may_succeed=True, says="memory",
+    )  # fmt: skip

@@ -9,8 +9,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from pipelines.definitions import JOB, RunContext, build, defs, landed_metadata
+from pipelines.definitions import JOB, build, defs, landed_metadata
 from pipelines.extracts.landing import LandedBatch
+from pipelines.run_context import RunContext
 from pipelines.settings import Settings
 
 LAYERS = {"policy", "staging", "core", "marts", "flags", "reports"}

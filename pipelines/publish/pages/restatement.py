@@ -7,12 +7,19 @@ from typing import Any
 from pipelines.publish.sources import Sources
 from pipelines.publish.vocabulary import STATES
 
-TABLES = ("rpt_restatement", "rpt_restatement_by_month", "rpt_restatement_by_reason", "rpt_restated_capture")
+TABLES = (
+    "rpt_restatement",
+    "rpt_restatement_by_month",
+    "rpt_restatement_by_reason",
+    "rpt_restated_capture",
+    "rpt_restated_findings",
+    "rpt_restated_measures",
+)
 
 
 def view(sources: Sources) -> dict[str, Any]:
     if not sources.has(*(f"reports.{name}" for name in TABLES)):
-        return {"summary": None, "reasons": [], "months": [], "figures": []}
+        return {"summary": None, "reasons": [], "months": [], "figures": [], "findings": [], "measures": []}
     summary = sources.rows("select * from reports.rpt_restatement")
     figures = sources.rows(
         "select * from reports.rpt_restated_capture where not is_suppressed and people_before <> people_after"
@@ -29,4 +36,12 @@ def view(sources: Sources) -> dict[str, Any]:
             "select * from reports.rpt_restatement_by_month order by service_month desc, effect"
         ),
         "figures": figures,
+        "findings": sources.rows(
+            "select * from reports.rpt_restated_findings where not is_suppressed and status = 'fail'"
+            " and (subjects_before, amount_usd_before) is distinct from (subjects_after, amount_usd_after) order by rule_id"
+        ),
+        "measures": sources.rows(
+            "select * from reports.rpt_restated_measures where not is_suppressed and group_kind = 'everybody'"
+            " and rate_before is distinct from rate_after order by period desc, measure"
+        ),
     }

@@ -73,3 +73,38 @@ def test_a_yearly_value_set_is_of_the_year_of_the_data(
 def test_the_declared_checks_name_each_a_column_and_where_it_is_known() -> None:
     for check in declared()["unknown_codes"]:
         assert {"name", "table", "column"} <= set(check) and ("known" in check) != ("known_column" in check)
+
+
+DIAGNOSES = {**declared()["diagnosis_codes"], "known": "policy.conditions"}
+
+
+def diagnoses(con: duckdb.DuckDBPyConnection, *codes: tuple[str, int]) -> dict[str, tuple[int, int]]:
+    con.execute("create table core.core_diagnoses (diagnosis_code varchar, icd_version integer)")
+    con.execute("create table policy.conditions as select 'E1199' as diagnosis_code, 10 as icd_version")
+    con.executemany("insert into core.core_diagnoses values (?, ?)", [list(code) for code in codes])
+    found = code_sets.unknown_diagnoses(con, DIAGNOSES)
+    assert not any(code in str(found) for code, _ in codes)
+    return {one.column: (one.rows, one.unexpected) for one in found}
+
+
+def test_a_diagnosis_that_no_list_of_its_revision_knows_is_counted(con: duckdb.DuckDBPyConnection) -> None:
+    # known by the official list, by a condition's set alone, by neither; and a code of the other revision
+    found = diagnoses(con, ("I10", 10), ("E1199", 10), ("U99999", 10), ("4019", 9), ("I10", 9), ("4019", 10))
+    assert found == {"diagnosis_code, ICD-9": (2, 1), "diagnosis_code, ICD-10": (4, 2)}
+
+
+def test_a_code_that_ended_since_2015_stays_known(con: duckdb.DuckDBPyConnection) -> None:
+    ended = code_sets.codes_in("CCIR_v2023-1.csv") - code_sets.codes_in(
+        "ICD_10_CM_2024_release/icd10cm-codes-2024.txt"
+    )
+    assert len(ended) > 100
+    assert diagnoses(con, (min(ended), 10))["diagnosis_code, ICD-10"] == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("through", "years"), [("2024-09", 0), ("2024-10", 1), ("2023-01", 0), ("2026-01", 2)]
+)
+def test_the_list_of_diagnosis_codes_ages_by_fiscal_years(through: str, years: int) -> None:
+    month = date.fromisoformat(f"{through}-01")
+    found = code_sets.aged_diagnoses({"fiscal_year": 2024}, RunWindow(as_of=month, through=month))
+    assert (found.success, found.unexpected) == (years == 0, years)
