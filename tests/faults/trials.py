@@ -123,7 +123,10 @@ def killed_in_a_write(step: str) -> Trial:
 
     def disturb(world: World, out: Path) -> Ended:
         def watch(child: int) -> None:
-            while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            while (
+                not time.sleep(0.002)
+                and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            ):
                 with contextlib.suppress(OSError):
                     if any(path.stat().st_size for path in out.glob(where)):
                         os.kill(child, signal.SIGKILL)
