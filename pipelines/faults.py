@@ -63,6 +63,12 @@ FAULTS = (
         transient=True,
     ),
     _fault(
+        "storage",
+        "a database under the output folder cannot be opened: the disk is full, or the folder cannot be written;"
+        " see to that and run again",
+        r"unable to open database file",
+    ),
+    _fault(
         "input_output",
         "the disk or the network share reported an error: check it and run again",
         r"input/output error|connection timed out|host is down|transport endpoint",

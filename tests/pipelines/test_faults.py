@@ -28,6 +28,7 @@ TEXTS = {
     "not_writable": "OSError: [Errno 30] Read-only file system: 'CANARY'",
     "damaged": "IO Error: the file 'CANARY' exists, but it is not a valid DuckDB database file!",
     "vanished": "IO Error: No files found that match the pattern 'CANARY'",
+    "storage": "(sqlite3.OperationalError) unable to open database file (CANARY)",
     "input_output": "OSError: [Errno 5] Input/output error: 'CANARY'",
 }
 
