@@ -4,7 +4,7 @@
    aggregate keeps a hash table a group, which costs several times as much. #}
 {% macro list_agg_distinct(expression) %}{{ return(adapter.dispatch('list_agg_distinct')(expression)) }}{% endmacro %}
 {% macro default__list_agg_distinct(expression) %}list_sort(list_distinct(list({{ expression }}) filter (where {{ expression }} is not null))){% endmacro %}
-{% macro spark__list_agg_distinct(expression) %}array_sort(collect_set({{ expression }})){% endmacro %}
+{% macro spark__list_agg_distinct(expression) %}case when count({{ expression }}) > 0 then array_sort(collect_set({{ expression }})) end{% endmacro %}
 
 {# A list of text without elements. #}
 {% macro empty_list() %}{{ return(adapter.dispatch('empty_list')()) }}{% endmacro %}

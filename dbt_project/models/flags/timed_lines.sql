@@ -18,7 +18,7 @@ recorded as (
         coalesce(practice.keeps_time, false) or record.beneficiary_id is not null as has_record,
         coalesce(record.total_minutes, 0) as total_minutes,
         coalesce(record.practitioner_minutes, 0) as practitioner_minutes,
-        floor((coalesce(record.practitioner_seconds, 0) + coalesce(record.unknown_role_seconds, 0)) / 60)
+        cast(floor((coalesce(record.practitioner_seconds, 0) + coalesce(record.unknown_role_seconds, 0)) / 60) as integer)
             as possible_practitioner_minutes
     from lines
     left join {{ ref('core_practice_records') }} as practice on lines.practice_tin = practice.practice_tin

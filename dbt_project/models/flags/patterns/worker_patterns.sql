@@ -67,7 +67,7 @@ alike as (
 long_days as (
     select
         subject_id,
-        max(seconds) / 3600.0 as hours
+        cast(max(seconds) as double) / 3600 as hours
     from (
         select
             subject_id,

@@ -96,7 +96,7 @@ assessed as (
         case
             when counted.subject_id is not null then concat('aligned to ', counted.models)
             when known.has_roster and known.has_every_known_roster then 'on no roster delivered'
-            else concat('no roster of ', known.missing)
+            else concat_ws('', 'no roster of ', known.missing)
         end as observed,
         'nobody who is aligned to a payment model that pays for the programme' as required,
         coalesce(counted.is_certain, true) as is_certain

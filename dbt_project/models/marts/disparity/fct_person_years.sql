@@ -12,7 +12,7 @@ with years as (
             max({{ kind }}) as {{ kind }},
         {% endfor %}
         {% for kind in ['dual_status', 'practice_type', 'practice_id', 'age'] + areas %}
-            max_by({{ kind }}, service_month) as {{ kind }},
+            max_by({{ kind }}, service_month) filter (where {{ kind }} is not null) as {{ kind }},
         {% endfor %}
         {% for name in month_counts() %}
             sum({{ name }}) as {{ name }}_months,

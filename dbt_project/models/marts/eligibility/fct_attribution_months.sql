@@ -8,7 +8,8 @@ with visit_days as (
         count(distinct visit_date) as visit_days,
         max(visit_date) as last_visit_date,
         -- Two practices on one day: the higher number, so that the choice never depends on row order.
-        max_by(practice_tin, concat_ws('', cast(visit_date as {{ dbt.type_string() }}), practice_tin)) as practice_tin
+        max_by(practice_tin, concat(cast(visit_date as {{ dbt.type_string() }}), practice_tin))
+        filter (where practice_tin is not null) as practice_tin
     from {{ ref('core_visits') }}
     where is_primary_care and practitioner_npi is not null
     group by 1, 2, 3
@@ -27,7 +28,8 @@ in_window as (
         cast({{ dbt.dateadd('month', 'months_ahead.months', 'visit_days.visit_month') }} as date) as service_month,
         sum(visit_days.visit_days) as visit_days,
         max(visit_days.last_visit_date) as last_visit_date,
-        max_by(visit_days.practice_tin, visit_days.last_visit_date) as practice_tin
+        max_by(visit_days.practice_tin, visit_days.last_visit_date)
+        filter (where visit_days.practice_tin is not null) as practice_tin
     from visit_days
     cross join months_ahead
     group by 1, 2, 3

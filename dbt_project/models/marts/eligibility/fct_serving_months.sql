@@ -3,8 +3,8 @@ with billed as (
     select
         beneficiary_id,
         service_month,
-        max_by(practitioner_npi, fee_schedule_usd) as practitioner_npi,
-        max_by(practice_tin, fee_schedule_usd) as practice_tin
+        max_by(practitioner_npi, fee_schedule_usd) filter (where practitioner_npi is not null) as practitioner_npi,
+        max_by(practice_tin, fee_schedule_usd) filter (where practice_tin is not null) as practice_tin
     from
         (
             select
@@ -13,7 +13,8 @@ with billed as (
                 practitioner_npi,
                 min(practice_tin) as practice_tin,
                 -- A total order: dollars first, then the practitioner, so that the choice never depends on row order.
-                concat(
+                concat_ws(
+                    '',
                     lpad(cast(cast(coalesce(sum(fee_schedule_usd), 0) * 100 as bigint) as {{ dbt.type_string() }}), 12, '0'),
                     practitioner_npi
                 ) as fee_schedule_usd

@@ -11,7 +11,8 @@ months as (
     select
         beneficiary_id,
         service_month,
-        min_by(practice_tin, concat(cast(from_date as {{ dbt.type_string() }}), claim_line_id)) as practice_tin,
+        min_by(practice_tin, concat(cast(from_date as {{ dbt.type_string() }}), claim_line_id))
+        filter (where practice_tin is not null) as practice_tin,
         bool_and(family != 'CCM') as is_bundle_only
     from {{ ref('fct_billed_lines') }}
     where
@@ -27,7 +28,7 @@ select
     min(service_month) as first_paid_month,
     max(service_month) as last_paid_month,
     cast(count(*) as integer) as paid_months,
-    min_by(practice_tin, service_month) as first_practice_tin,
+    min_by(practice_tin, service_month) filter (where practice_tin is not null) as first_practice_tin,
     min_by(is_bundle_only, service_month) as is_first_by_bundle
 from months
 group by beneficiary_id
