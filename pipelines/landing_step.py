@@ -23,6 +23,13 @@ def refuse_broken_landing(context: RunContext) -> None:
         raise dg.Failure(description=str(problem)) from None
 
 
+def files_of(extracts: Path) -> set[str]:
+    """Names of a delivery's files."""
+    return {str(path.relative_to(extracts)) for path in extracts.rglob("*") if path.is_file()} or {
+        extracts.name
+    }
+
+
 def landed_metadata(batch: Any) -> dict[str, Any]:
     """Counts of a batch by table as a table, and where it lies; no value of a row."""
     records = [dg.TableRecord({"table": name, **counts}) for name, counts in batch.counts.items()]
@@ -51,6 +58,7 @@ def land_delivery(context: RunContext, extracts: Path) -> Any:
         fault = of_error(problem)
         return fault is not None and fault.is_transient
 
+    before = files_of(extracts)
     try:
         for attempt in Retrying(
             retry=retry_if_exception(may_pass),
@@ -59,6 +67,11 @@ def land_delivery(context: RunContext, extracts: Path) -> Any:
             reraise=True,
         ):
             with attempt:
+                # tried again, a delivery must not land without the file that made the first try fail
+                if before - files_of(extracts):
+                    raise LandingError(
+                        "files of the delivery went away while it was read: deliver it again, whole"
+                    )
                 batch = land(extracts, context.settings, format=context.format, received=context.received)
         context.window()
     except (UnreadableExtract, NothingLanded, LandingError) as problem:
