@@ -165,10 +165,16 @@ def headline(answers: list[Row]) -> str:
     chance = (
         "chance could explain it" if row["lower"] <= 0 <= row["upper"] else "chance alone does not explain it"
     )
+
+    def told(value: float) -> str:
+        if not row["outcome"].endswith("_usd"):
+            return f"{value:+.3f}"
+        return f"{'-' if value < 0 else '+'}${abs(value):,.0f}"
+
+    unit = row["unit"].removeprefix("$ ")
     return (
-        f"{row['outcome_says']}: {row['estimate']:+,.0f} {row['unit']} (95 % {row['lower']:+,.0f} to {row['upper']:+,.0f}); {chance}."
-        if row["outcome"].endswith("_usd")
-        else f"{row['outcome_says']}: {row['estimate']:+.3f} {row['unit']} (95 % {row['lower']:+.3f} to {row['upper']:+.3f}); {chance}."
+        f"{row['outcome_says']}: {told(row['estimate'])} {unit}"
+        f" (95 % {told(row['lower'])} to {told(row['upper'])}); {chance}."
     )
 
 

@@ -35,7 +35,7 @@ def view(sources: Sources) -> dict[str, Any]:
         Column("last_visit_date", "Last visit", "date"),
         Column("missing_to_start", "Missing to start", "list"),
         Column("expected_monthly_usd", "Expected a month (estimated)", "dollars"),
-        Column("score", "Need foretold", "percent"),
+        Column("score", "Need", "percent"),
         Column("practitioner_npi", "Practitioner"),
         Column("practice_id", "Practice"),
         Column(

@@ -73,6 +73,16 @@ def test_candidates_are_nearer_to_nothing_and_cover(name: str) -> None:
     assert row["coverage"] >= 0.90
 
 
+def test_the_planted_effect_came_back_through_the_whole_warehouse_in_every_design() -> None:
+    stored = json.loads(
+        (REPOSITORY / "benchmarks" / "results" / "impact_twin.json").read_text(encoding="utf-8")
+    )
+    assert {row["design"] for row in stored["designs"]} == set(DESIGNS)
+    for row in stored["designs"]:
+        assert row["truth"] < -10 and row["users"] > 100, row["design"]
+        assert abs(row["error"]) < 1e-6, row["design"]
+
+
 def test_weights_do_not_hang_on_what_came_after() -> None:
     world = make(2, PanelShape(people=4_000))
     for name in ("G", "H"):

@@ -14,7 +14,8 @@ import duckdb
 import pytest
 
 from pipelines.publish import reference_docs, site
-from pipelines.publish.pages import quality
+from pipelines.publish.groups import full_name, place
+from pipelines.publish.pages import impact, quality
 from pipelines.publish.pages.disparities import answered
 from pipelines.publish.sources import Sources
 from pipelines.publish.vocabulary import STATES
@@ -397,3 +398,33 @@ def test_the_fairness_report_equals_its_table_and_counts_what_fails(pages: dict[
 def test_the_page_of_outreach_says_what_is_not_foretold(texts: dict[str, str]) -> None:
     assert "1 of the figures below lie outside" in " ".join(texts["outreach.html"].split())
     assert "Not foretold: too little is known." in texts["outreach.html"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "figures", "says"),
+    [
+        ("total_usd", (-403.4, -939.4, 106.3), "-$403 a person-month (95 % -$939 to +$106); chance could explain it."),
+        ("acute_admissions", (-0.02, -0.03, -0.01), "-0.020 events a person-month (95 % -0.030 to -0.010); chance alone does not explain it."),
+    ],
+)  # fmt: skip
+def test_the_answer_of_a_study_is_a_sentence(
+    outcome: str, figures: tuple[float, float, float], says: str
+) -> None:
+    row = dict(zip(("estimate", "lower", "upper"), figures, strict=True))
+    told = impact.readable({"design": "H", "outcome": outcome, "term": "att", "group_kind": "everybody", "group_value": "everybody", **row})  # fmt: skip
+    assert impact.headline([told]).endswith(says)
+    assert impact.headline([{**told, "estimate": None}]) == ""
+
+
+def test_what_a_study_balances_is_told_in_words() -> None:
+    assert impact.covariate("log_total_usd_12_to_7", None) == "Spending (logarithm), months -12 to -7"
+    assert impact.covariate("total_usd_month_2", None) == "Spending, month -2"
+    assert impact.covariate("dual_status", "not_dual") == "Medicaid: none"
+    assert impact.term("quarter_-2") == "Quarter -2" and impact.term("att") == "Effect"
+
+
+def test_groups_stand_in_one_order_with_unknown_ones_last() -> None:
+    names = [("sex", "unknown"), ("age_band", "65_to_69"), ("age_band", "under_65"), ("everybody", "everybody"), ("sex", "female")]  # fmt: skip
+    rows = [{"group_kind": kind, "group_value": value} for kind, value in names]
+    ordered = [full_name(row["group_kind"], row["group_value"]) for row in sorted(rows, key=place)]
+    assert ordered == ["Everybody", "Sex: female", "Sex: unknown", "Age: under 65", "Age: 65 to 69"]
