@@ -108,10 +108,10 @@ def release_of_year(
     if states:
         _add_states(numbers, states)
     for count, (people, is_shown) in (wider or {}).items():
-        name = ("run", count)
-        numbers.add(name, people, is_table=True, is_protected=False)
-        (numbers.known if is_shown else numbers.frozen).add(name)
-        beside(numbers, name, [(EVERYBODY, EVERYBODY, count)])
+        of_run = ("run", count)
+        numbers.add(of_run, people, is_table=True, is_protected=False)
+        (numbers.known if is_shown else numbers.frozen).add(of_run)
+        beside(numbers, of_run, [(EVERYBODY, EVERYBODY, count)])
     for name, said in (earlier or {}).items():
         if name in numbers.place:
             _remember(numbers, name, said)

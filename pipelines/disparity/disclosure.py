@@ -188,8 +188,11 @@ def told_by_bounds(
     high = can_reach(left, right, lower, spots, wanted)
     told = []
     for place, spot in zip(asked[~high], spots[~high], strict=True):
-        least, most = (bound(left, right, lower, int(spot), sign) for sign in (1, -1))
-        if most <= release.limit + TOLERANCE or most - least < 1 - TOLERANCE:
+        most = bound(left, right, lower, int(spot), -1)
+        if (
+            most <= release.limit + TOLERANCE
+            or most - bound(left, right, lower, int(spot), 1) < 1 - TOLERANCE
+        ):
             told.append(int(place))
     return told
 

@@ -17,6 +17,7 @@ NEEDLES = (MARK, BIRTH_DATE, AMOUNT, DIAGNOSIS)
 PERSONAL = ("landing", "quarantine", "ledger", "published", "building", "simulated")
 PUBLISHABLE_TABLES = (
     *(f"disparity_{name}.parquet" for name in ("measures", "gradients", "parts")),
+    "outreach_fairness.parquet",
     "quarantine_summary.parquet",
 )
 
