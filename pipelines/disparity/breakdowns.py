@@ -132,16 +132,23 @@ def of_shown(year: int, kind: str, group: str, reference: str, shown: Shown) -> 
         yield {**base, "method": "funnel", "part_order": number + 1, "part": name, "value": logs[number],
                "share": shares[number], "is_suppressed": is_hidden}  # fmt: skip
     eligible, paid = STEPS.index("eligible_people"), STEPS.index("paid_people")
-    known = [way[place] for way in (one, other) for place in (0, eligible, paid)]
-    is_hidden = None in known
-    gap = parts = None
-    if not is_hidden and all(way[place] for way in (one, other) for place in (0, eligible)):
-        shares_ = [(way[eligible] / way[0], way[paid] / way[eligible]) for way in (one, other)]
-        gap, *parts = decompose.eligibility_and_capture(*shares_[0], *shares_[1])
+    known = [(way[0], way[eligible], way[paid]) for way in (one, other)]
+    is_hidden = any(None in way for way in known)
+    shares = [share for way in known for share in _eligible_and_reached(*way)]
+    gap, *parts = decompose.eligibility_and_capture(*shares) if len(shares) == 4 else (None,)
     for number, name in enumerate(("eligible_share", "capture")):
         value = parts[number] if parts else None
         yield {**base, "method": "eligibility_and_capture", "part_order": number + 1, "part": name, "value": value,
                "share": value / gap if value is not None and gap else None, "is_suppressed": is_hidden}  # fmt: skip
+
+
+def _eligible_and_reached(
+    enrolled: int | None, eligible: int | None, paid: int | None
+) -> tuple[float, float] | tuple[()]:
+    """Share eligible of those enrolled and share reached of those eligible; nothing where a number is hidden or nobody is there."""
+    if not enrolled or not eligible or paid is None:
+        return ()
+    return eligible / enrolled, paid / eligible
 
 
 def by_cell(
@@ -176,11 +183,12 @@ def by_cell(
         ids = {id(one) for one in kept}
         may = {(group, isinstance(one, Rate)): one for group, one in statistics if id(one) in ids}
         for group in groups:
-            rate = may.get((group, True))
-            if isinstance(rate, Rate):
+            shown_rate = may.get((group, True))
+            if isinstance(shown_rate, Rate):
                 found.rates.append(
-                    {"period": year, "group_kind": kind, "group_value": group, "standardised_rate": rate.value,
-                     "std_lower": rate.lower, "std_upper": rate.upper, "std_step": rate.step, "std_strata": rate.cells}
+                    {"period": year, "group_kind": kind, "group_value": group, "standardised_rate": shown_rate.value,
+                     "std_lower": shown_rate.lower, "std_upper": shown_rate.upper, "std_step": shown_rate.step,
+                     "std_strata": shown_rate.cells}
                 )  # fmt: skip
             if group != reference:
                 found.parts += kitagawa_rows(

@@ -104,9 +104,12 @@ def with_standardised(rows: pl.DataFrame, rates: pl.DataFrame, reference: Mappin
     }
     other = compared.fill_null(np.nan).to_numpy()
     lower, upper = intervals.mover(
-        *(numbers[name] for name in ("standardised_rate", "std_lower", "std_upper")),
+        numbers["standardised_rate"],
+        numbers["std_lower"],
+        numbers["std_upper"],
         other,
-        *(numbers[name] for name in ("base_lower", "base_upper")),
+        numbers["base_lower"],
+        numbers["base_upper"],
     )
     found = {
         "std_gap": numbers["standardised_rate"] - other,
