@@ -134,20 +134,21 @@ def of_shown(year: int, kind: str, group: str, reference: str, shown: Shown) -> 
     eligible, paid = STEPS.index("eligible_people"), STEPS.index("paid_people")
     known = [(way[0], way[eligible], way[paid]) for way in (one, other)]
     is_hidden = any(None in way for way in known)
-    shares = [share for way in known for share in _eligible_and_reached(*way)]
-    gap, *parts = decompose.eligibility_and_capture(*shares) if len(shares) == 4 else (None,)
+    first, second = (_eligible_and_reached(*way) for way in known)
+    split = decompose.eligibility_and_capture(*first, *second) if first and second else None
     for number, name in enumerate(("eligible_share", "capture")):
-        value = parts[number] if parts else None
+        value = split[number + 1] if split else None
         yield {**base, "method": "eligibility_and_capture", "part_order": number + 1, "part": name, "value": value,
-               "share": value / gap if value is not None and gap else None, "is_suppressed": is_hidden}  # fmt: skip
+               "share": value / split[0] if value is not None and split and split[0] else None,
+               "is_suppressed": is_hidden}  # fmt: skip
 
 
 def _eligible_and_reached(
     enrolled: int | None, eligible: int | None, paid: int | None
-) -> tuple[float, float] | tuple[()]:
-    """Share eligible of those enrolled and share reached of those eligible; nothing where a number is hidden or nobody is there."""
+) -> tuple[float, float] | None:
+    """Share eligible of those enrolled and share reached of those eligible; None where a number is hidden or nobody is there."""
     if not enrolled or not eligible or paid is None:
-        return ()
+        return None
     return eligible / enrolled, paid / eligible
 
 
