@@ -66,7 +66,7 @@ FAULTS = (
         "storage",
         "a database under the output folder cannot be opened: the disk is full, or the folder cannot be written;"
         " see to that and run again",
-        r"unable to open database file",
+        r"unable to open database file|disk i/o error",
     ),
     _fault(
         "input_output",
