@@ -7,17 +7,18 @@ showed is kept under `ledger/`, so that the next one neither shows what this one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
 
 from pipelines.disparity import breakdowns, explained
 from pipelines.disparity.breakdowns import Breakdown
 from pipelines.disparity.counts import counts_of, release_of_year
-from pipelines.disparity.disclosure import audit, suppress
+from pipelines.disparity.disclosure import Audit, Bools, Release, audit, suppress
 from pipelines.disparity.measures import measures
 from pipelines.disparity.published import of_run
 from pipelines.settings import Settings
@@ -162,8 +163,7 @@ def counts_of_year(
         wider=wider,
         earlier=said,
     )
-    shown = suppress(release)
-    result = audit(release, shown)
+    release, shown, result = protected(release)
     place = {name: spot for spot, name in enumerate(release.names)}
     rows = [
         (
@@ -171,7 +171,9 @@ def counts_of_year(
             kind,
             group,
             count,
-            int(release.values[spot]) if shown[spot] or not release.values[spot] else None,
+            int(release.values[spot])
+            if shown[spot] or (release.is_table[spot] and not release.values[spot])
+            else None,
         )
         for kind, group in by_group
         for count in counts_of(kind)
@@ -182,6 +184,27 @@ def counts_of_year(
         schema={"year": pl.Int64, "group_kind": pl.String, "group_value": pl.String, "count": pl.String, "value": pl.Int64},
     )  # fmt: skip
     return frame, len(result.given_away), result.asked
+
+
+def protected(release: Release) -> tuple[Release, Bools, Audit]:
+    """The release with what it shows, and what can still be told of it.
+
+    Where few people stand beside a total that another table shows, their empty groups alone tell that the others are small. Counts
+    that hiding numbers cannot protect are then no part of the tables at all: not even their zeros are told.
+    """
+    while True:
+        shown = suppress(release)
+        found = audit(release, shown)
+        told = {count for place in found.given_away for count in _counts_of(release.names[place])}
+        withheld = np.array([not told.isdisjoint(_counts_of(name)) for name in release.names])
+        if not (withheld & release.is_table).any():
+            return release, shown, found
+        release = replace(release, is_table=release.is_table & ~withheld)
+
+
+def _counts_of(name: Any) -> set[tuple[str, str]]:
+    """(group kind, count) of a group's number: one, or two where it is a difference of them; none of other numbers."""
+    return {(name[0], count) for count in name[2:]}
 
 
 def references(con: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.disparity import counts, reach
 from pipelines.disparity.counts import EVERYBODY, release_of_year
-from pipelines.disparity.disclosure import audit, suppress
+from pipelines.disparity.disclosure import Audit, Release, audit, suppress
 from pipelines.disparity.measures import MEASURES
 from pipelines.settings import DBT_PROJECT, Settings
 
@@ -119,6 +119,24 @@ def test_a_year_does_not_give_a_hidden_state_of_a_month_away() -> None:
     shown = shown_counts(made, states=states)
     assert shown[EVERYBODY, EVERYBODY, "eligible_months"] is None
     assert shown[EVERYBODY, EVERYBODY, "billed_months"] is None
+
+
+def test_counts_of_few_people_beside_a_shown_total_are_told_of_no_group_not_even_zeros() -> None:
+    """Sixteen people in eight groups: that seven are not empty bounds each of them by ten, whatever is hidden."""
+    sizes = {f"g{place}": (400, paid) for place, paid in enumerate([3, 2, 2, 2, 2, 2, 3, 0])}
+    made = world(state=sizes, sex={"female": (1800, 9), "male": (1400, 7)})
+    release = release_of_year(made, 10, wider={"paid_people": (16, True)})
+    assert len(audit(release, suppress(release)).given_away)
+    protected, shown, found = reach.protected(release)
+    assert len(found.given_away) == 0
+    of_state = {
+        name: shown[place]
+        for place, name in enumerate(protected.names)
+        if name[0] == "state" and len(name) == 3  # type: ignore[index,arg-type]
+    }
+    assert not any(is_shown for name, is_shown in of_state.items() if name[2] == "paid_people")  # type: ignore[index]
+    assert all(is_shown for name, is_shown in of_state.items() if name[2] == "eligible_people")  # type: ignore[index]
+    assert not protected.is_table[protected.names.index(("state", "g7", "paid_people"))]
 
 
 @pytest.mark.parametrize("wider", [6407, 6410])
@@ -344,7 +362,11 @@ def test_the_same_release_again_shows_the_same_and_is_kept_once(settings: Settin
 
 
 def test_a_release_that_leaks_is_not_written(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "suppress", lambda release: release.is_table & ~release.is_protected)
+    def small_ones_alone(release: Release) -> tuple[Release, Any, Audit]:
+        shown = release.is_table & ~release.is_protected
+        return release, shown, audit(release, shown)
+
+    monkeypatch.setattr(reach, "protected", small_ones_alone)
     made = reach.publish(settings, AS_OF)
     assert made.told > 0
     with pytest.raises(duckdb.CatalogException):

@@ -437,7 +437,9 @@ def test_a_batch_of_another_contract_refuses_new_ones_beside_it(delivery: Any) -
     ):
         delivery.land()
     file.unlink()
-    with pytest.raises(LandingError, match=r"with no table providers; .* into a new --out folder$"):
+    with pytest.raises(
+        LandingError, match=r"providers\.parquet damaged or gone: .* into a new --out folder$"
+    ):
         delivery.land()
 
 
