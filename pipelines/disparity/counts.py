@@ -52,6 +52,7 @@ class Numbers:
         self.rows: list[tuple[Any, int, bool, bool, float]] = []
         self.known: set[Any] = set()
         self.frozen: set[Any] = set()
+        self.withheld: set[Any] = set()  # left out of their table, zeros and all
         self.terms: list[tuple[int, int, float]] = []
         self.equations = 0
 
@@ -76,7 +77,7 @@ class Numbers:
         return Release(
             names=names,
             values=np.array(values, dtype=np.int64),
-            is_table=np.array(is_table),
+            is_table=np.array(is_table) & ~self.marked(self.withheld),
             is_protected=np.array(is_protected),
             cost=np.array(cost),
             equations=sparse.csr_matrix((factor, (row, column)), shape=(self.equations, len(names))),

@@ -173,10 +173,13 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
     for year, counts in years.items():
         mine = [month for month in months if month.year == year]
         fill_year(made.numbers, counts, prefix=(year,))
-        for (kind, group), _ in counts.items():
+        for kind in {kind for kind, _ in counts}:
             for count in counts_of(kind):
-                if (year, kind, group, count) in shown:
-                    made.shown.add((year, kind, group, count))
+                mine_of_kind = {(year, kind, group, count) for one, group in counts if one == kind}
+                made.shown |= mine_of_kind & shown
+                # Where not even a zero is told, the count is no part of the table (see reach.protected).
+                if mine_of_kind.isdisjoint(shown):
+                    made.numbers.withheld |= mine_of_kind
         if not mine:
             continue
         every = (year, EVERYBODY, EVERYBODY)

@@ -22,7 +22,7 @@ from pipelines.review import review
 from pipelines.settings import Settings
 from tests.pipelines.canary import PUBLISHABLE_TABLES, leaks, plant
 
-PEOPLE, MONTHS = 400, 12
+PEOPLE, MONTHS = 1_000, 12
 
 
 def ccm_run(extracts: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
