@@ -98,7 +98,12 @@ def build(context: RunContext) -> dg.Definitions:
             asset_key=checks.DISPARITY,
             check_name="disclosure_audit",
             severity=dg.AssetCheckSeverity.ERROR,
-            metadata={"asked": made.asked, "told": made.told, "kept_back": made.kept_back},
+            metadata={
+                "asked": made.asked,
+                "told": made.told,
+                "kept_back": made.kept_back,
+                "hidden_elsewhere": made.closed,
+            },
         )
         if made.told:
             raise dg.Failure(description="the disclosure audit found numbers that can be told")

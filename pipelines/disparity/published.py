@@ -58,6 +58,16 @@ def audited(con: duckdb.DuckDBPyConnection, limit: int) -> Audit:
     return audit(*released(con, limit))
 
 
+def largest_small_cell(con: duckdb.DuckDBPyConnection) -> int:
+    """The largest number of people that must not be known, as the policy in force has it."""
+    row = con.execute(
+        "select max(limit_value) from policy.disclosure_limits where limit_name = 'largest_small_cell'"
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise ValueError("no disclosure limit in force")
+    return int(row[0])
+
+
 def released(con: duckdb.DuckDBPyConnection, limit: int) -> tuple[Release, Bools]:
     """All numbers of people in the report tables of a warehouse as one release, and which of them are shown.
 

@@ -15,12 +15,12 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines.disparity import breakdowns, explained
+from pipelines.disparity import breakdowns, closing, explained
 from pipelines.disparity.breakdowns import Breakdown
 from pipelines.disparity.counts import counts_of, release_of_year
 from pipelines.disparity.disclosure import Audit, Bools, Release, audit, suppress
 from pipelines.disparity.measures import measures
-from pipelines.disparity.published import of_run
+from pipelines.disparity.published import largest_small_cell, of_run
 from pipelines.settings import Settings
 
 TABLE = "disparity_measures"
@@ -34,7 +34,8 @@ NOT_PUBLISHED = ("commuting_area",)
 @dataclass(frozen=True)
 class Published:
     """`measures`, `gradients`, `parts`: rows of reports.disparity_*; `counts`: what is shown of each count; `told`: numbers that
-    the audit says can still be told, `asked` of how many; `kept_back`: statistics of cells that would tell something."""
+    the audit says can still be told, `asked` of how many; `kept_back`: statistics of cells that would tell something; `closed`:
+    numbers hidden in the other report tables for what they tell beside one another."""
 
     measures: pl.DataFrame
     gradients: pl.DataFrame
@@ -43,10 +44,12 @@ class Published:
     told: int
     asked: int
     kept_back: int
+    closed: int = 0
 
 
 def publish(settings: Settings, as_of: Any) -> Published:
-    """Build the published tables and write them to `reports.disparity_*`; nothing is written where the audit fails."""
+    """Build the published tables, write them to `reports.disparity_*`, and hide in the other report tables what all of them tell
+    together; nothing is written where the audit fails."""
     with duckdb.connect(str(settings.warehouse)) as con:
         made = build(con, earlier_releases(settings))
         if not made.told:
@@ -56,16 +59,13 @@ def publish(settings: Settings, as_of: Any) -> Published:
                 con.register("frame", frame.to_arrow())
                 con.execute(f"create or replace table reports.{name} as select * from frame")
                 con.unregister("frame")
+            made = replace(made, closed=closing.close(con, largest_small_cell(con)))
     return made
 
 
 def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
     """Decide what is shown of every year and make the measures of it. `earlier`: rows of what earlier runs showed."""
-    row = con.execute(
-        "select max(limit_value) from policy.disclosure_limits where limit_name = 'largest_small_cell'"
-    ).fetchone()
-    if row is None or row[0] is None:
-        raise ValueError("no disclosure limit in force")
+    limit = largest_small_cell(con)
     counts = con.execute(
         "select year(period_start) as year, * from marts.fct_measure_counts where period = 'year'"
         " order by period_start, group_kind, group_value"
@@ -84,14 +84,14 @@ def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
     found = Breakdown()
     shown, told, asked = [], 0, 0
     for year in counts["year"].unique(maintain_order=True):
-        one, told_here, asked_here = counts_of_year(counts, states, wider, earlier, year, row[0])
+        one, told_here, asked_here = counts_of_year(counts, states, wider, earlier, year, limit)
         shown.append(one)
         told, asked = told + told_here, asked + asked_here
         of_it = {(kind, group, count): value for _, kind, group, count, value in one.rows()}
         mine = cells.filter(pl.col("service_year") == year)
-        breakdowns.of_year(year, of_it, mine, compared, order, row[0], found)
+        breakdowns.of_year(year, of_it, mine, compared, order, limit, found)
         if year == counts["year"].max():
-            found.parts += explained_gaps(con, year, of_it, compared, row[0])
+            found.parts += explained_gaps(con, year, of_it, compared, limit)
     schema = {
         "year": pl.Int64,
         "group_kind": pl.String,

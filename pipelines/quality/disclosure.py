@@ -11,12 +11,7 @@ from pipelines.disparity import published
 
 def outcomes(con: duckdb.DuckDBPyConnection) -> list[Outcome]:
     """The audit of all report tables together, on the built warehouse: numbers asked about, and those that can be told."""
-    limit = con.execute(
-        "select max(limit_value) from policy.disclosure_limits where limit_name = 'largest_small_cell'"
-    ).fetchone()
-    if limit is None or limit[0] is None:
-        raise ValueError("no disclosure limit in force")
-    found = published.audited(con, int(limit[0]))
+    found = published.audited(con, published.largest_small_cell(con))
     return [
         Outcome(
             suite="disclosure_audit",

@@ -15,7 +15,9 @@ import duckdb
 import pytest
 
 from pipelines.publish import site
+from pipelines.publish.pages import restatement
 from pipelines.publish.serve import server
+from pipelines.restatement.run import publish
 from pipelines.settings import Settings
 from tests.pipelines.publish.page_world import (
     HOSTILE,
@@ -29,6 +31,17 @@ from tests.pipelines.publish.page_world import (
     WINDOW,
     make_warehouse,
     practice_of,
+)
+from tests.pipelines.restatement.publications import (
+    JAN,
+    LATER,
+    beside_a_publication,
+    claim,
+    later,
+    set_state,
+    with_claim,
+    world,
+    write,
 )
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 380, "height": 800}
@@ -269,6 +282,40 @@ def test_five_questions_are_answered_from_the_first_page(opened: Callable[..., A
     visit.click("What did this run restate?")
     assert "no earlier publication to compare with" in visit.page.locator("main").inner_text()
     visit.ends("what this run restated")
+
+
+def test_what_a_late_delivery_restated_is_answered_from_the_first_page(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Of 40 people published before, a late claim makes 25 told otherwise, compared by what a run compares with."""
+    people = tuple(f"person{number:02}" for number in range(40))
+    making = beside_a_publication(tmp_path, world(people))
+    now = later(world(people))
+    for person in people[:25]:
+        now = with_claim(now, claim(f"late-{person}", person, JAN, batch="b2"))
+        set_state(now, person, JAN, "billed_beyond_record")
+    now["reports.rpt_capture_by_month"][0] = (JAN, 7, "billed_as_supported", 15, 0, False)
+    write(making.warehouse, now)
+    assert publish(making, LATER) == 25
+    shown = Settings(out=tmp_path / "pages")
+    shown.out.mkdir()
+    make_warehouse(shown)
+    with duckdb.connect(str(shown.warehouse)) as con:
+        con.execute(f"attach '{making.warehouse}' as made (read_only)")
+        for table in restatement.TABLES:
+            con.execute(f"create or replace table reports.{table} as from made.reports.{table}")
+    visit = Visit(opened("index.html", folder=site.build(shown, WINDOW, OUTCOMES).parent))
+    visit.click("What did this run restate?")
+    reason = visit.page.locator('[data-key="new_claim/capture_state"]')
+    assert reason.inner_text().split("\t") == ["New claim", "Capture state", "25"] and reason.is_visible()
+    figure = visit.page.locator('[data-key="2025-01-01/billed_as_supported"]')
+    assert [
+        figure.locator(f'[data-column="people_{when}"]').inner_text() for when in ("before", "after")
+    ] == [
+        "30",
+        "15",
+    ]
+    visit.ends("what this run restated of an earlier publication")
 
 
 def test_served_on_loopback_the_pages_work_under_both_policies(browser: Any, reports: Path) -> None:
