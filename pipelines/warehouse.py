@@ -18,6 +18,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 
 from pipelines import dbt_artifacts, faults, ledger
 from pipelines.publish import notes
+from pipelines.run_outcome import row_counts
 from pipelines.settings import DBT_PROJECT, Settings
 
 # Sources of the dbt project that landing writes.
@@ -142,8 +143,15 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
             # dbt's own lines go to a file: a run prints one line a step.
             with contextlib.redirect_stdout(log):
                 yield from dbt.cli(command, context=context, target_path=settings.dbt_target).stream()
+        yield from counted(settings)
 
     return warehouse
+
+
+def counted(settings: Settings) -> Iterator[dg.AssetObservation]:
+    """How many rows each built table holds, to stand beside its asset; never a row of them."""
+    for name, rows in row_counts(settings).items():
+        yield dg.AssetObservation(asset_key=name.split("."), metadata={"dagster/row_count": rows})
 
 
 @contextlib.contextmanager

@@ -49,18 +49,26 @@ class Published:
 
 def publish(settings: Settings, as_of: Any) -> Published:
     """Build the published tables, write them to `reports.disparity_*`, and hide in the other report tables what all of them tell
-    together; nothing is written where the audit fails."""
+    together. Where `told` is not 0 they may not be published, and the run stops."""
+    earlier, closed = earlier_releases(settings), 0
     with duckdb.connect(str(settings.warehouse)) as con:
-        made = build(con, earlier_releases(settings))
-        if not made.told:
-            frames = {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts}
-            frames |= {SHOWN: made.counts.with_columns(pl.lit(as_of).alias("as_of"))}
-            for name, frame in frames.items():
-                con.register("frame", frame.to_arrow())
-                con.execute(f"create or replace table reports.{name} as select * from frame")
-                con.unregister("frame")
-            made = replace(made, closed=closing.close(con, largest_small_cell(con)))
-    return made
+        while True:
+            made = build(con, earlier)
+            _write(con, made, as_of)
+            hidden = closing.close(con, largest_small_cell(con))
+            closed += hidden
+            # What the other tables told of the measures may be hidden by now: they are asked about once more.
+            if not (made.told and hidden):
+                return replace(made, closed=closed)
+
+
+def _write(con: duckdb.DuckDBPyConnection, made: Published, as_of: Any) -> None:
+    frames = {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts}
+    frames |= {SHOWN: made.counts.with_columns(pl.lit(as_of).alias("as_of"))}
+    for name, frame in frames.items():
+        con.register("frame", frame.to_arrow())
+        con.execute(f"create or replace table reports.{name} as select * from frame")
+        con.unregister("frame")
 
 
 def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:

@@ -224,6 +224,29 @@ def people() -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+# The other report tables and what they are made of: empty, so that nothing stands beside the measures.
+CAPTURED = "service_month date, state varchar, people bigint, people_in_month bigint, last_step integer"
+STEPS = "chain varchar, period varchar, step integer, step_code varchar, people bigint"
+ATTRITION = "service_month date, state varchar, criterion varchar, criterion_order integer, people bigint"
+CONDITIONS = "definition varchar, condition varchar, people bigint"
+BESIDE = {
+    "reports_internal.int_capture_cells": CAPTURED,
+    "reports.rpt_capture_by_month": CAPTURED,
+    "reports_internal.int_funnel_counts": STEPS,
+    "reports.rpt_funnel": STEPS,
+    "reports_internal.int_attrition_cells": ATTRITION,
+    "reports.rpt_attrition_by_month": ATTRITION,
+    "reports_internal.int_condition_cells": CONDITIONS,
+    "reports.rpt_condition_prevalence": CONDITIONS,
+    "marts.capture_months": "beneficiary_id varchar, service_month date, state varchar, has_coverage_row boolean",
+    "reports.rpt_capture_by_year": "service_year integer, state varchar, people bigint",
+    "flags.rule_results": "rule_id varchar, status varchar, beneficiary_id varchar, subject_id varchar",
+    "reports.rpt_flags_by_rule": "rule_id varchar, status varchar, subjects bigint",
+    "flags.lines_at_fault": "beneficiary_id varchar",
+    "reports.rpt_findings_total": "people bigint",
+}
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A warehouse with the tables that the publication reads, of one year without capture states."""
@@ -268,12 +291,9 @@ def settings(tmp_path: Path) -> Settings:
         con.register("people", people())
         con.execute("create table marts.fct_person_years as select * from people")
         con.execute("create table marts.fct_uptake_cells as " + CELLS)
-        cells = "select date '2025-01-01' as service_month, '' as state, 0 as people, 0 as people_in_month limit 0"
-        con.execute(f"create table reports_internal.int_capture_cells as {cells}")
-        con.execute(f"create table reports.rpt_capture_by_month as {cells}")
-        steps = "select '' as chain, 0 as step, '' as step_code, 0 as people, '' as period limit 0"
-        con.execute(f"create table reports_internal.int_funnel_counts as {steps}")
-        con.execute(f"create table reports.rpt_funnel as {steps}")
+        con.execute("create schema flags")
+        for table, columns in BESIDE.items():
+            con.execute(f"create table {table} ({columns})")
     return made
 
 
