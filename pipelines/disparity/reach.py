@@ -49,26 +49,29 @@ class Published:
 
 def publish(settings: Settings, as_of: Any) -> Published:
     """Build the published tables, write them to `reports.disparity_*`, and hide in the other report tables what all of them tell
-    together. Where `told` is not 0 they may not be published, and the run stops."""
+    together; the tables are gone again where numbers can be told (`told`) all the same."""
     earlier, closed = earlier_releases(settings), 0
     with duckdb.connect(str(settings.warehouse)) as con:
         while True:
             made = build(con, earlier)
-            _write(con, made, as_of)
+            for name, frame in _frames(made, as_of).items():
+                con.register("frame", frame.to_arrow())
+                con.execute(f"create or replace table reports.{name} as select * from frame")
+                con.unregister("frame")
             hidden = closing.close(con, largest_small_cell(con))
             closed += hidden
             # What the other tables told of the measures may be hidden by now: they are asked about once more.
             if not (made.told and hidden):
-                return replace(made, closed=closed)
+                break
+        if made.told:
+            for name in _frames(made, as_of):
+                con.execute(f"drop table reports.{name}")
+    return replace(made, closed=closed)
 
 
-def _write(con: duckdb.DuckDBPyConnection, made: Published, as_of: Any) -> None:
-    frames = {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts}
-    frames |= {SHOWN: made.counts.with_columns(pl.lit(as_of).alias("as_of"))}
-    for name, frame in frames.items():
-        con.register("frame", frame.to_arrow())
-        con.execute(f"create or replace table reports.{name} as select * from frame")
-        con.unregister("frame")
+def _frames(made: Published, as_of: Any) -> dict[str, pl.DataFrame]:
+    shown = made.counts.with_columns(pl.lit(as_of).alias("as_of"))
+    return {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts, SHOWN: shown}
 
 
 def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
