@@ -203,13 +203,20 @@ def told(
     asked = np.flatnonzero((values >= 1) & (values <= limit))
     can_be_large = asked[room[asked] > limit]
     high = can_reach(left, given, lower, can_be_large, np.full(len(can_be_large), limit + 1))
-    found = set(can_be_large[~high].tolist())
-    for spot in asked[room[asked] <= limit]:
-        # Few are eligible, so few are paid for whatever is published; how many must stay open.
-        least, most = (bound(left, given, lower, int(spot), sign) for sign in (1, -1))
-        if most - least < 1 - TOLERANCE:
-            found.add(int(spot))
-    return {named[(spot % count) // size] for spot in found}
+    leaky = {named[(spot % count) // size] for spot in can_be_large[~high]}
+    # Few are eligible, so few are paid for whatever is published; how many must stay open: it is where there is a world with one
+    # more, or with one less, which is one more of those not paid for. What is left is asked one by one, a group until one is told.
+    few = asked[room[asked] <= limit]
+    few = few[~can_reach(left, given, lower, few, values[few] + 1)]
+    others = (few + count) % (2 * count)
+    few = few[~can_reach(left, given, lower, others, values[others] + 1)]
+    for spot in few:
+        group = named[(spot % count) // size]
+        if group not in leaky:
+            least, most = (bound(left, given, lower, int(spot), sign) for sign in (1, -1))
+            if most - least < 1 - TOLERANCE:
+                leaky.add(group)
+    return leaky
 
 
 def known_of(one: Statistic) -> list[tuple[float, float, Mapping[str, Floats]]]:
