@@ -59,7 +59,8 @@ FAULTS = (
     _fault(
         "vanished",
         "a file went away or changed while it was read: deliver it again whole and run again",
-        r"no such file or directory|no files found that match|the file changed while it was read|stale file handle",
+        r"no such file or directory|no files found that match|the file changed while it was read"
+        r"|the file came while the others were read|stale file handle",
         transient=True,
     ),
     _fault(

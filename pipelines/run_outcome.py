@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines import faults, run_records
+from pipelines import dbt_artifacts, faults, run_records
 from pipelines.extracts.landed import manifests
 from pipelines.lineage import code_version, policy_version
 from pipelines.settings import Settings
@@ -77,13 +77,11 @@ def what_failed(context: Any, result: Any) -> list[str]:
     failed += [f"step {event.step_key}" for event in result.all_events if event.is_step_failure]
     # A dbt test of several models belongs to no one asset, so only dbt itself names it.
     failed += [f"error in {broken}" for broken in context.broken_at]
-    results = context.settings.dbt_target / "run_results.json"
-    if results.exists():
-        failed += [
-            f"dbt {node['unique_id']}"
-            for node in json.loads(results.read_text())["results"]
-            if node["status"] in {"error", "fail"}
-        ]
+    failed += [
+        f"dbt {node['unique_id']}"
+        for node in dbt_artifacts.results(context.settings.dbt_target)
+        if node["status"] in {"error", "fail"}
+    ]
     return failed
 
 
@@ -100,13 +98,11 @@ def fault_behind(context: Any, result: Any) -> faults.Fault | None:
 
 def write_quality(settings: Settings, outcomes: list[Any]) -> None:
     """What was checked and found, as counts: every expectation's outcome, and dbt's results by node."""
-    results = settings.dbt_target / "run_results.json"
-    nodes = json.loads(results.read_text())["results"] if results.exists() else []
     found = {
         "expectations": [outcome.as_dict() for outcome in outcomes],
         "dbt": [
             {"node": node["unique_id"], "status": node["status"], "failures": node.get("failures")}
-            for node in nodes
+            for node in dbt_artifacts.results(settings.dbt_target)
         ],
     }
     (settings.out / "quality.json").write_text(json.dumps(found, indent=1) + "\n")

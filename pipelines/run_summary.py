@@ -58,4 +58,9 @@ def stopped(record: dict[str, Any]) -> list[str]:
     return [
         f"The run stopped; {what}." + (f" {fault['says'][:1].upper()}{fault['says'][1:]}." if fault else ""),
         *(f"  failed: {name}" for name in record["failed"]),
+        *(
+            f"  not met: {one['check']}: {one['says']} ({one['unexpected']:,})"
+            for one in record.get("breaches", [])
+            if one["effect"] == "block"
+        ),
     ]

@@ -1,7 +1,7 @@
 """Three months that arrive and go through by themselves: what `ccm dagster` starts, its sensor and its queue, watched from outside.
 
 Each month is copied into the inbox file by file, slowly enough that the sensor sees it half there. Ends with exit status 0 when all
-are published, 1 when the time is up. `make schedule-demo` calls it.
+are published, 1 when a run stopped or the time is up. `make schedule-demo` calls it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ def main() -> int:
                 if time.monotonic() - started > chosen.minutes * 60:
                     say(f"time is up; published as of {as_of}; see {settings.out / 'dagster'}")
                     return 1
+                stopped = why_it_stopped(settings, delivery["received"])
+                if stopped:
+                    say(f"the run stopped: {stopped}; see {settings.run_records}")
+                    return 1
                 time.sleep(2)
             record = published(settings)
             say(
@@ -107,8 +111,25 @@ def copy(source: Path, target: Path, say: Any) -> None:
 
 def published(settings: Settings) -> dict[str, Any]:
     """The record of the publication that stands, empty where there is none."""
+    return record_in(settings.published_record)
+
+
+def why_it_stopped(settings: Settings, received: str) -> str:
+    """What failed in the last run, where that was the run of the delivery received that day and will not be tried again."""
+    record = record_in(settings.run_record)
+    if (
+        record.get("as_of") != received
+        or record.get("success")
+        or (record.get("fault") or {}).get("is_transient")
+    ):
+        return ""
+    return ", ".join(record["failed"])
+
+
+def record_in(path: Path) -> dict[str, Any]:
+    """A run's record, empty where there is none to read."""
     with suppress(OSError, ValueError):
-        found: dict[str, Any] = json.loads(settings.published_record.read_text())
+        found: dict[str, Any] = json.loads(path.read_text())
         return found
     return {}
 

@@ -54,9 +54,9 @@ def project_fingerprint() -> str:
 def manifest(settings: Settings) -> Path:
     """Path of dbt's manifest for the project as it stands, parsed anew only when a file of it changed."""
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    path, mark = settings.dbt_target / "manifest.json", settings.dbt_target / "project.sha256"
+    path, mark = settings.dbt_target / dbt_artifacts.MANIFEST, settings.dbt_target / "project.sha256"
     fingerprint = project_fingerprint()
-    if path.exists() and mark.exists() and mark.read_text() == fingerprint:
+    if mark.exists() and mark.read_text() == fingerprint and dbt_artifacts.is_whole(settings.dbt_target):
         return path
     from dbt.cli.main import dbtRunner
 

@@ -9,7 +9,8 @@ from types import ModuleType
 from pipelines.extracts.delivery import UnreadableExtract
 
 # One name a reader: the only such list. Each is a module of this package with NAME, LOOKS_FOR (one line),
-# recognises(folder), sources(folder) (the files that it reads) and read(con, folder).
+# recognises(folder), sources(folder) (the files that it reads) and read(con, folder); and called(folder) where names of files may
+# be names of people.
 _READERS = ("practice", "rif", "cclf", "fhir", "synpuf", "synthea", "tuva")
 FORMATS = tuple(name for name in _READERS if importlib.util.find_spec(f"pipelines.extracts.{name}"))
 
@@ -61,6 +62,13 @@ def sources(module: ModuleType, folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+
+
+def called(module: ModuleType, folder: Path) -> dict[Path, str]:
+    """What each file that `module` reads is called in all that is told of it."""
+    if hasattr(module, "called"):
+        return dict(module.called(folder))
+    return {path: str(path.relative_to(folder)) for path in sources(module, folder)}
 
 
 def reason(module: ModuleType, folder: Path) -> str:

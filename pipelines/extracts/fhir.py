@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.extracts import fhir_claims, fhir_people
+from pipelines.extracts import fhir_claims, fhir_people, file_names
 from pipelines.extracts.delimited import prepare_rejects, scratch_folder
 from pipelines.extracts.delivery import SET_ASIDE, Delivery, SourceFile, UnreadableExtract
 from pipelines.extracts.fhir_shapes import CLAIM, COVER, PARSED, PERSON, parse
@@ -40,7 +40,7 @@ REASONS = {
 def recognises(folder: Path) -> str | None:
     """The reason why `folder` is in this format, or None."""
     found = [path for path in sources(folder) if _names_resources(path)]
-    return f'{found[0].name} holds JSON with "resourceType"' if found else None
+    return f'{called(folder)[found[0]]} holds JSON with "resourceType"' if found else None
 
 
 def sources(folder: Path) -> list[Path]:
@@ -53,6 +53,11 @@ def sources(folder: Path) -> list[Path]:
     )
 
 
+def called(folder: Path) -> dict[Path, str]:
+    """What each file of `folder` is called wherever it is told of: one that may be named after a patient by a number."""
+    return file_names.called(folder, (path for path in folder.rglob("*") if path.is_file()))
+
+
 def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
     """Views of every contract table in `folder`; raises `UnreadableExtract`."""
     files = sources(folder)
@@ -60,13 +65,14 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
         raise UnreadableExtract(str(folder), "no file to read", expected=LOOKS_FOR)
     place = scratch_folder(con)
     resources = place / "fhir_resources.parquet"
-    counts = write_resources([(path, path.name) for path in files], resources)
+    names = called(folder)
+    counts = write_resources([(path, names[path]) for path in files], resources)
     parse(con, resources, place / "fhir_parsed.parquet")
     resources.unlink()
     fhir_claims.prepare(con)
     fhir_people.prepare(con)
     kinds = _kinds(con)
-    _set_aside(con, {path.name: kinds.get(path.name, ("claims",))[0] for path in files})
+    _set_aside(con, {names[path]: kinds.get(names[path], ("claims",))[0] for path in files})
     tables = {
         "claims": fhir_claims.claims(),
         "claim_lines": fhir_claims.lines(),
@@ -84,19 +90,15 @@ def read(con: duckdb.DuckDBPyConnection, folder: Path) -> Delivery:
         files=[
             SourceFile(
                 path=path,
-                name=path.name,
-                rows_in=counts[path.name] - sum(passed_over[path.name].values()),
-                passed_over=passed_over[path.name],
+                name=names[path],
+                rows_in=counts[names[path]] - sum(passed_over[names[path]].values()),
+                passed_over=passed_over[names[path]],
             )
             for path in files
         ],
-        accounting={path.name: kinds.get(path.name, ("claims",)) for path in files},
+        accounting={names[path]: kinds.get(names[path], ("claims",)) for path in files},
         spread_rows={"enrollment_months": "fhir_month_sources"},
-        ignored={
-            str(path.relative_to(folder)): "no JSON with a resourceType"
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path not in files
-        },
+        ignored={name: "no JSON with a resourceType" for path, name in names.items() if path not in files},
         notes=[
             f"{name}: {rows} x {reason} passed over, the contract has no row for it"
             for name, reasons in sorted(passed_over.items())

@@ -40,6 +40,18 @@ Look = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class _Source:
+    """A file that the reader reads: its name in the delivery, what it is called in all that is told, its checksum, and how it looked
+    before it was read."""
+
+    path: Path
+    name: str
+    called: str
+    sha256: str
+    look: Look
+
+
+@dataclass(frozen=True)
 class LandedBatch:
     """What a delivery became. `recognised`: what showed its format. `counts`: contract table -> rows in, landed and quarantined."""
 
@@ -97,12 +109,12 @@ def land(
                 beside = settings.landing / f"{INCOMING}unpacked"
                 folder = opened.enter_context(archive.unpacked(folder, found, beside, also))
                 chosen = _chosen(folder, format)
-            module, checksums, looks = chosen
-            batch_id = _batch_id(module.NAME, checksums)
+            module, sources = chosen
+            batch_id = _batch_id(module.NAME, {source.name: source.sha256 for source in sources})
             target = settings.landing / batch_id
             already_landed = target.exists()
             if not already_landed:
-                _land(folder, module, settings, batch_id, received or _today(settings), checksums, looks)
+                _land(folder, module, settings, batch_id, received or _today(settings), sources)
     except OSError as fault:
         raise LandingError(f"cannot write under {settings.out} ({fault.strerror})") from None
     return _described(target, already_landed=already_landed)
@@ -161,20 +173,23 @@ def _clear_killed(settings: Settings) -> None:
             quarantine.unlink()
 
 
-def _chosen(folder: Path, format: str) -> tuple[ModuleType, dict[str, str], dict[str, Look]]:
-    """The reader for `folder`; the checksum of each file that it reads, and how the file looked before."""
+def _chosen(folder: Path, format: str) -> tuple[ModuleType, list[_Source]]:
+    """The reader for `folder`, and each file that it reads."""
     module = detect.choose(folder, format)
-    files = {str(path.relative_to(folder)): path for path in detect.sources(module, folder)}
-    looks = {name: _look(path) for name, path in files.items()}
-    return module, {name: _sha256(path) for name, path in files.items()}, looks
+    called = detect.called(module, folder)
+    looks = {path: _look(path, called[path]) for path in detect.sources(module, folder)}
+    return module, [
+        _Source(path, str(path.relative_to(folder)), called[path], _sha256(path, called[path]), look)
+        for path, look in looks.items()
+    ]
 
 
-def _look(path: Path) -> Look:
+def _look(path: Path, called: str) -> Look:
     """What changes when a file is written anew, also with as many bytes; raises UnreadableExtract where it is gone."""
     try:
         stat = path.stat()
     except OSError:
-        raise UnreadableExtract(path, "the file changed while it was read") from None
+        raise UnreadableExtract(called, "the file changed while it was read") from None
     return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
@@ -184,20 +199,23 @@ def _land(
     settings: Settings,
     batch_id: str,
     received: datetime.date,
-    checksums: dict[str, str],
-    looks: dict[str, Look],
+    sources: list[_Source],
 ) -> None:
     incoming = settings.landing / f"{INCOMING}{batch_id}"
     incoming.mkdir(mode=0o700)
     try:
         scratch = incoming / "scratch"
         scratch.mkdir(mode=0o700)
-        sizes = {name: size for name, (size, _, _) in looks.items()}
+        checksums = {source.called: source.sha256 for source in sources}
+        sizes = {source.called: source.look[0] for source in sources}
         with contextlib.closing(_connect(settings, scratch)) as con:
             # For sources that do not say on which day they describe what they describe.
             con.execute(f"set variable received_date = date '{received}'")
             writer = BatchWriter(con, incoming, batch_id, received, module.NAME)
             delivery = _guarded(lambda: module.read(con, folder), "reading", module.NAME)
+            for file in delivery.files:
+                if file.name not in checksums:
+                    raise UnreadableExtract(file.name, "the file came while the others were read")
             for table in load_contracts():
                 _guarded(lambda table=table: writer.write(table, delivery), "validating", table)
             writer.write_files(delivery, checksums)
@@ -210,9 +228,9 @@ def _land(
                 "earlier quarantine",
             )
             writer.write_resolved()
-        for name, look in looks.items():
-            if _look(folder / name) != look:
-                raise UnreadableExtract(name, "the file changed while it was read")
+        for source in sources:
+            if _look(source.path, source.called) != source.look:
+                raise UnreadableExtract(source.called, "the file changed while it was read")
         shutil.rmtree(scratch)
         (incoming / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
         for path in incoming.iterdir():
@@ -303,12 +321,12 @@ def _batch_id(name: str, checksums: dict[str, str]) -> str:
     return f"batch-{digest.hexdigest()[:12]}"
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, called: str) -> str:
     try:
         with path.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as fault:
-        raise UnreadableExtract(path, f"cannot be opened ({fault.strerror})") from None
+        raise UnreadableExtract(called, f"cannot be opened ({fault.strerror})") from None
 
 
 @contextlib.contextmanager

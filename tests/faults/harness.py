@@ -289,7 +289,7 @@ def main() -> int:
         "--kills", type=int, default=20, help="kills at random moments, beside those at every step"
     )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", help="trials whose kind or name holds this text")
+    parser.add_argument("--only", nargs="+", help="trials whose kind or name holds one of these texts")
     parser.add_argument("--quick", action="store_true", help="a few cheap ones, as the test suite does")
     parser.add_argument("--place", type=Path, required=True, help="an empty folder to work in")
     parser.add_argument("--to", type=Path, help="write the counts there as JSON")
@@ -297,7 +297,11 @@ def main() -> int:
     preload()
     world = World.make(chosen.place.resolve(), chosen.template.resolve(), chosen.people)
     every = quick_trials() if chosen.quick else all_trials(chosen.kills, random.Random(chosen.seed))
-    trials = [trial for trial in every if not chosen.only or chosen.only in f"{trial.kind}, {trial.name}"]
+    trials = [
+        trial
+        for trial in every
+        if not chosen.only or any(text in f"{trial.kind}, {trial.name}" for text in chosen.only)
+    ]
     counts = run_trials(world, in_turn(trials), lambda line: print(line, flush=True))
     total = {name: sum(kind[name] for kind in counts.values()) for name in ("tried", "survived")}
     print(json.dumps({"total": total, **counts}, indent=1))

@@ -94,3 +94,20 @@ def test_it_gives_up_when_the_time_is_up(
     monkeypatch.setattr(schedule_demo, "published", lambda settings: {})
     assert call(monkeypatch, demo, "--minutes", "0") == 1
     assert "time is up" in capsys.readouterr().out
+
+
+def test_it_ends_when_a_run_stopped(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = {"as_of": "2025-01-31", "success": False, "failed": ["check one on two"], "fault": None}
+
+    def standing(path: Path) -> dict[str, Any]:
+        return record if path.name == "run.json" and "published" not in path.parts else {}
+
+    monkeypatch.setattr(schedule_demo, "record_in", standing)
+    assert call(monkeypatch, demo) == 1
+    assert "the run stopped: check one on two" in capsys.readouterr().out
+    # what may pass is tried again by itself
+    record["fault"] = {"is_transient": True}
+    assert call(monkeypatch, demo, "--minutes", "0") == 1
+    assert "time is up" in capsys.readouterr().out

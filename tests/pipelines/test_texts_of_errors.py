@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from pipelines import dbt_artifacts
+from pipelines import dbt_artifacts, warehouse
 from pipelines.run_context import RunContext
 from pipelines.settings import Settings
 
@@ -67,3 +69,35 @@ def test_dagster_keeps_the_place_of_an_error_and_not_its_text(tmp_path: Path, ch
     assert at.startswith("one: ValueError" if chained else "one: OSError")
     kept = [path for path in home.rglob("*") if path.is_file()]
     assert kept and not any(ROW.encode() in path.read_bytes() for path in kept)
+
+
+def test_a_part_of_dbts_results_is_no_result_and_does_not_stay(tmp_path: Path) -> None:
+    log = results(tmp_path, f"IO Error: No space left on device while writing {ROW}")
+    whole = (tmp_path / "run_results.json").read_text()
+    assert [node["status"] for node in dbt_artifacts.results(tmp_path)] == ["error"]
+    (tmp_path / "run_results.json").write_text(whole[:-20])
+    assert dbt_artifacts.results(tmp_path) == []
+    fault = dbt_artifacts.strip(tmp_path, log)
+    assert fault is not None and fault.name == "disk_full"
+    assert not any(ROW in path.read_text() for path in tmp_path.iterdir())
+
+
+def test_a_manifest_cut_off_by_a_kill_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mark says that it is of the project as it stands: without a look inside, every run from now on would end there."""
+    settings = Settings(out=tmp_path)
+    settings.dbt_target.mkdir()
+    place = settings.dbt_target / "manifest.json"
+    asked: list[str] = []
+
+    class Runner:
+        def invoke(self, command: list[str]) -> Any:
+            asked.append(command[1])
+            place.write_text("{}")
+            return SimpleNamespace(success=True)
+
+    monkeypatch.setattr("dbt.cli.main.dbtRunner", Runner)
+    assert warehouse.manifest(settings) == place and warehouse.manifest(settings) == place
+    assert asked == ["parse"]
+    place.write_text('{"nodes": {"model')
+    assert warehouse.manifest(settings) == place
+    assert asked == ["parse", "parse"] and place.read_text() == "{}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines import dbt_artifacts
 from pipelines.publish.sources import Row, Sources
 from pipelines.publish.vocabulary import RUN_OUT
 
@@ -23,7 +23,7 @@ def view(sources: Sources) -> dict[str, Any]:
             "select * from reports.quarantine_summary order by batch_id, table_name, reason"
         ),
         "quality": quality(sources.outcomes),
-        "dbt": dbt_results(sources.settings.dbt_target / "run_results.json"),
+        "dbt": dbt_results(sources.settings.dbt_target),
         "run_out": run_out(sources.capture),
         "run_out_words": RUN_OUT,
     }
@@ -39,12 +39,10 @@ def quality(outcomes: Sequence[Any]) -> list[Row]:
     return found
 
 
-def dbt_results(path: Path) -> list[Row]:
+def dbt_results(target: Path) -> list[Row]:
     """Nodes of the run's dbt build by kind and outcome, and its slowest; counts and names only, never messages."""
-    if not path.exists():
-        return []
     counts: dict[str, Counter[str]] = {}
-    for node in json.loads(path.read_text())["results"]:
+    for node in dbt_artifacts.results(target):
         kind = node["unique_id"].split(".", 1)[0]
         status = "pass" if node["status"] == "success" else node["status"]
         counts.setdefault(kind, Counter())[status] += 1

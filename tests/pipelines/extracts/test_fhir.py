@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from pipelines.extracts import fhir, file_names
+from pipelines.extracts.advice import told
 from pipelines.extracts.delivery import UnreadableExtract
 from pipelines.extracts.landing import land
 from pipelines.settings import REPOSITORY, Settings
@@ -326,9 +330,75 @@ def test_a_document_that_breaks_off_keeps_what_came_before(delivery: Any) -> Non
     assert [row[3] for row in delivery.quarantined(batch)] == ["broken_document"]
 
 
+NAMED = "Canaryson442_Kim_5f0c7a9e-1111-4222-8333-944444444444"
+
+
+def test_a_file_named_after_a_patient_goes_by_a_number(
+    delivery: Any,
+) -> None:
+    """Nothing that is told of a batch, and no file of it, has the name; the checksum says which file a number means."""
+    place = delivery.write(f"{NAMED}.json", json.dumps(bundle(CLAIM, PATIENT)))
+    delivery.write("Patient.ndjson", lines(made(PATIENT, id="p2"), "{"))
+    delivery.write(f"{NAMED}.pdf", b"a letter")
+    batch = delivery.land()
+    manifest = json.loads((batch.folder / "manifest.json").read_text())
+    assert {file["name"]: file["sha256"] for file in manifest["files"]}["numbered-0001.json"] == (
+        hashlib.sha256(place.read_bytes()).hexdigest()
+    )
+    assert sorted(file["name"] for file in manifest["files"]) == ["Patient.ndjson", "numbered-0001.json"]
+    assert list(manifest["ignored_files"]) == ["numbered-0002"]
+    assert set(delivery.rows(batch, "claims", "source_file")) == {("numbered-0001.json",)}
+    written = [path for path in delivery.settings.out.rglob("*") if path.is_file()]
+    # compressed pages of Parquet hide what they hold: those are looked into
+    texts = [pl.read_parquet(path).write_ndjson() for path in written if path.suffix == ".parquet"]
+    texts += [path.read_text() for path in written if path.suffix != ".parquet"]
+    texts += told(delivery.settings, batch)
+    assert len(texts) > 10 and not any(word in text for text in texts for word in ("Canaryson", "5f0c7a9e"))
+
+
+@pytest.mark.parametrize("fault", ["broken", "rewritten", "gone", "another"])
+def test_errors_over_a_file_named_after_a_patient_have_its_number(
+    delivery: Any, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    content = gzip.compress(lines(CLAIM, PATIENT).encode())
+    place = delivery.write(f"{NAMED}.ndjson.gz", content[:-20] if fault == "broken" else content)
+    real = fhir.read
+
+    def disturbed(con: Any, folder: Path) -> Any:
+        if fault == "another":
+            delivery.write(f"A{NAMED}.ndjson.gz", content)
+        found = real(con, folder)
+        if fault == "rewritten":
+            place.write_bytes(content)
+        if fault == "gone":
+            place.unlink()
+        return found
+
+    monkeypatch.setattr(fhir, "read", disturbed)
+    with pytest.raises(UnreadableExtract, match=r"^numbered-000\d\.ndjson\.gz: ") as told:
+        delivery.land(format="fhir")
+    assert "Canaryson" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("ExplanationOfBenefit-2.ndjson", False),
+        ("4d6f-0.explanationofbenefit.ndjson", True),
+        ("Patient_2024-03-31.json.gz", False),
+        ("patient-12345.json", True),
+        ("1EG4TE5MK72.json", True),
+        ("Patient/Muñoz.json", True),
+        ("2024-03-31.json", False),
+    ],
+)
+def test_a_name_is_shown_where_it_is_made_of_known_words(name: str, names: bool) -> None:
+    assert file_names.names_nobody(name) is not names
+
+
 def test_broken_compression_is_one_clear_message(delivery: Any) -> None:
-    delivery.write("a.ndjson.gz", gzip.compress(lines(CLAIM).encode())[:-20])
-    with pytest.raises(UnreadableExtract, match=r"a\.ndjson\.gz: the compressed data are damaged"):
+    delivery.write("Claim.ndjson.gz", gzip.compress(lines(CLAIM).encode())[:-20])
+    with pytest.raises(UnreadableExtract, match=r"Claim\.ndjson\.gz: the compressed data are damaged"):
         delivery.land(format="fhir")
     assert [path.name for path in delivery.settings.landing.iterdir()] == [".lock"]
 

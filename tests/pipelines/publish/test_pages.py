@@ -218,9 +218,8 @@ def test_results_of_dbt_are_counted_and_their_messages_left_out(tmp_path: Path) 
         {"unique_id": "test.ccm.two", "status": "warn", "message": "Got 3 results for P01"},
         {"unique_id": "model.ccm.three", "status": "success", "message": "OK"},
     ]
-    path = tmp_path / "run_results.json"
-    path.write_text(json.dumps({"results": results}))
-    found = {row["kind"]: row for row in quality.dbt_results(path)}
+    (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
+    found = {row["kind"]: row for row in quality.dbt_results(tmp_path)}
     assert (found["test"]["total"], found["test"]["pass"], found["test"]["warn"]) == (2, 1, 1)
     assert found["model"]["pass"] == 1
     assert "P01" not in str(found)
