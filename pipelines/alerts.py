@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from pipelines.run_summary import not_met
 from pipelines.settings import Alerting, Settings, alerting
 
 Kind = Literal["failure", "check_breach", "staleness", "recovery"]
@@ -95,7 +96,7 @@ def of_run(settings: Settings, record: dict[str, Any], before: dict[str, Any] | 
             if not record.get("published")
             else f"A run stopped after it had published ({about})."
         )
-        reasons = [f"failed: {name}" for name in record["failed"]]
+        reasons = [*(f"failed: {name}" for name in record["failed"]), *not_met(record)]
         made.append(Alert("failure", says, [*([fault["says"]] if fault else []), *reasons, place]))
     breaches = [one for one in record.get("breaches", []) if record["success"] or one["effect"] == "warn"]
     if breaches:

@@ -9,6 +9,9 @@ import duckdb
 
 from pipelines.settings import Settings
 
+# What the engine says where pages of a file are not what they were: opening it reads only the first.
+DAMAGED = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
+
 
 class NoWarehouse(Exception):
     """There is nothing complete to read; str() is one line that says what to do."""
@@ -30,9 +33,7 @@ def open_built(settings: Settings, *tables: str) -> Iterator[duckdb.DuckDBPyConn
             raise NoWarehouse(
                 f"{settings.warehouse} cannot be read now: another process holds it; try again later"
             ) from None
-        raise NoWarehouse(
-            f"{settings.warehouse} is damaged: `ccm run --landed` builds it again from landing"
-        ) from None
+        raise NoWarehouse(damaged(settings)) from None
     try:
         for name in tables:
             con.execute(f"describe {name}")
@@ -41,5 +42,12 @@ def open_built(settings: Settings, *tables: str) -> Iterator[duckdb.DuckDBPyConn
         raise NoWarehouse(
             f"{settings.warehouse} is not complete, or of another version: run `ccm run`"
         ) from None
+    except DAMAGED:
+        raise NoWarehouse(damaged(settings)) from None
     finally:
         con.close()
+
+
+def damaged(settings: Settings) -> str:
+    """One line that says so and what to do."""
+    return f"{settings.warehouse} is damaged: `ccm run --landed` builds it again from landing"

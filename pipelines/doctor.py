@@ -32,7 +32,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at Python, packages against the lock, the folders, the disk, the warehouse's lock and what is landed."""
+    """Look at Python, packages against the lock, the folders, the disk, the warehouse and what is landed."""
     return [
         Finding(
             (3, 11) <= sys.version_info[:2] < (3, 14),
@@ -91,21 +91,13 @@ def disk(settings: Settings) -> Finding:
 def warehouse(settings: Settings) -> Finding:
     if not settings.warehouse.exists():
         return Finding(True, "no warehouse yet: the first run makes it")
-    import duckdb
+    from pipelines.built import NoWarehouse, open_built
 
     try:
-        duckdb.connect(str(settings.warehouse)).close()
-    except duckdb.IOException:
-        return Finding(
-            False,
-            f"{settings.warehouse} is locked by another process or damaged; close it or delete it and run again",
-        )
-    except duckdb.Error:
-        return Finding(
-            False,
-            f"{settings.warehouse} cannot be opened: delete it and run again (it is rebuilt from landing)",
-        )
-    return Finding(True, f"{settings.warehouse} opens for writing")
+        with open_built(settings, "flags.findings"):
+            return Finding(True, f"{settings.warehouse} can be read")
+    except NoWarehouse as problem:
+        return Finding(False, str(problem))
 
 
 def landed(settings: Settings) -> Finding:

@@ -86,18 +86,22 @@ def is_complete(arrival: Arrival, unchanged_seconds: float | None, settle: float
 
 
 def sums_hold(folder: Path) -> bool:
-    """Whether every file that `SHA256SUMS` lists is there with its checksum. A name that leads outside does not hold."""
-    listed = [line.split(maxsplit=1) for line in (folder / SUMS).read_text().splitlines() if line.strip()]
-    if not listed or any(len(parts) != 2 for parts in listed):
+    """Whether every file that `SHA256SUMS` lists is there with its checksum. A name that leads outside does not hold, nor does a
+    list or file that cannot be read: one delivery's may not keep the others waiting."""
+    try:
+        text = (folder / SUMS).read_text(encoding="utf-8")
+        listed = [line.split(maxsplit=1) for line in text.splitlines() if line.strip()]
+        return bool(listed) and all(len(parts) == 2 and _holds(folder, *parts) for parts in listed)
+    except (OSError, ValueError):
         return False
-    for checksum, name in listed:
-        file = folder / name.strip().lstrip("*")
-        if file.parent != folder or not file.is_file():
-            return False
-        with file.open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != checksum.lower():
-                return False
-    return True
+
+
+def _holds(folder: Path, checksum: str, name: str) -> bool:
+    file = folder / name.strip().lstrip("*")
+    if file.parent != folder or not file.is_file():
+        return False
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() == checksum.lower()
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -76,5 +76,6 @@ def land_delivery(context: RunContext, extracts: Path) -> Any:
         context.window()
     except (UnreadableExtract, NothingLanded, LandingError) as problem:
         context.unreadable = problem
-        raise dg.Failure(description=str(problem)) from None
+        # Dagster keeps what it is told, and names of files are the sender's: the command line tells them
+        raise dg.Failure(description="the delivery could not be landed; the run's log says why") from None
     return batch

@@ -58,9 +58,14 @@ def stopped(record: dict[str, Any]) -> list[str]:
     return [
         f"The run stopped; {what}." + (f" {fault['says'][:1].upper()}{fault['says'][1:]}." if fault else ""),
         *(f"  failed: {name}" for name in record["failed"]),
-        *(
-            f"  not met: {one['check']}: {one['says']} ({one['unexpected']:,})"
-            for one in record.get("breaches", [])
-            if one["effect"] == "block"
-        ),
+        *(f"  {line}" for line in not_met(record)),
+    ]
+
+
+def not_met(record: dict[str, Any]) -> list[str]:
+    """The blocking expectations that stopped a run, a line each: names and counts."""
+    return [
+        f"not met: {one['check']}: {one['says']} ({one['unexpected']:,} found)"
+        for one in record.get("breaches", [])
+        if one["effect"] == "block"
     ]

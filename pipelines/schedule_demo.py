@@ -30,7 +30,7 @@ LOOK_SECONDS = 5
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("out/schedule-demo"))
-    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("--people", type=int, default=100)
     parser.add_argument("--months", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=60, help="give up after so many")
     chosen = parser.parse_args()

@@ -52,6 +52,12 @@ def audit(lock: Path) -> int:
         print("audit: not done, the advisory service gave no answer from here", file=sys.stderr)
         return 0
     passed_over = [one for one in dependencies if "skip_reason" in one]
+    if len(passed_over) == len(dependencies):
+        print(
+            f"audit: not done, the advisory service knows none of the {len(passed_over)} packages from here",
+            file=sys.stderr,
+        )
+        return 0
     known = {
         f"{one['name']} {one['version']}": [each["id"] for each in one["vulns"]]
         for one in dependencies

@@ -104,6 +104,8 @@ def test_failure_breach_and_recovery_are_told(settings: Settings) -> None:
     )
     (failure,) = of_run(settings, stopped, record())
     assert failure.kind == "failure" and "the disk is full" in failure.body and "stands" in failure.body
+    (failure,) = of_run(settings, {**stopped, "breaches": [{**BREACH, "effect": "block"}]}, record())
+    assert "not met: volume on claims: far fewer rows (3 found)" in failure.body
     kinds = [alert.kind for alert in of_run(settings, record(breaches=[BREACH]), stopped)]
     assert kinds == ["check_breach", "recovery"]
 

@@ -42,6 +42,19 @@ def test_a_missing_column_means_another_version(settings: Settings) -> None:
         con.execute("select review_state from flags.findings")
 
 
+def test_pages_that_are_not_what_they_were_mean_damage(settings: Settings) -> None:
+    with duckdb.connect(str(settings.warehouse)) as con:
+        con.execute(
+            "create table flags.large as select range as number, hash(range) as noise from range(200000)"
+        )
+    content = settings.warehouse.read_bytes()
+    third = len(content) // 3
+    # opening reads the header alone, which stays as it was
+    settings.warehouse.write_bytes(content[:third] + bytes(third) + content[2 * third :])
+    with pytest.raises(NoWarehouse, match="is damaged: `ccm run --landed`"), open_built(settings) as con:
+        con.execute("select sum(number), max(noise) from flags.large").fetchall()
+
+
 def test_a_warehouse_that_another_process_writes_says_to_wait(settings: Settings) -> None:
     hold = f"import duckdb; con = duckdb.connect({str(settings.warehouse)!r}); print('held', flush=True); input()"
     with subprocess.Popen(

@@ -126,10 +126,16 @@ def test_pseudonyms_are_the_same_in_one_folder_and_others_in_another(
         ({"dependencies": [{"name": "a", "version": "1", "vulns": []}]}, 0, "0 with known"),
         ({"dependencies": [{"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]}]}, 1, "a 1: CVE-1"),
         (
-            {"dependencies": [{"name": "a", "skip_reason": "not found"}]},
+            {
+                "dependencies": [
+                    {"name": "a", "skip_reason": "not found"},
+                    {"name": "b", "version": "1", "vulns": []},
+                ]
+            },
             0,
             "1 that the service does not know",
         ),
+        ({"dependencies": [{"name": "a", "skip_reason": "not found"}]}, 0, "knows none of the 1 packages"),
         (None, 0, "not done"),
     ],
 )

@@ -116,6 +116,16 @@ def test_checksums_of_files_elsewhere_never_hold(tmp_path: Path, timetable: Time
         assert not inbox.sums_hold(folder)
 
 
+def test_a_list_that_cannot_be_read_keeps_no_other_delivery_waiting(
+    watch: Watch, timetable: Timetable
+) -> None:
+    folder = deliver(timetable, "2026-03-15", "claims.csv")
+    (folder / inbox.SUMS).write_bytes(b"\xff\xfe\x00\x01\n")
+    deliver(timetable, "2026-04-15", "claims.csv", inbox.MARK)
+    asked = watch.look() or watch.look(SETTLE)
+    assert asked is not None and asked.partition_key == "2026-03"
+
+
 def test_a_half_copied_archive_has_no_end_yet(watch: Watch, timetable: Timetable) -> None:
     place = timetable.inbox / "2026-03-15.zip"
     with zipfile.ZipFile(place, "w") as archive:
