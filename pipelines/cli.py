@@ -509,7 +509,7 @@ def do_dagster(chosen: argparse.Namespace) -> int:
     from pipelines.settings import from_environment
     from pipelines.ui import start
 
-    return start(from_environment(chosen.out))
+    start(from_environment(chosen.out))
 
 
 def do_doctor(chosen: argparse.Namespace) -> int:
