@@ -42,7 +42,7 @@ FINDINGS = """
     from flags.findings as findings
     left join told as at_fault on findings.finding_id = at_fault.finding_id and at_fault.role = 'at_fault'
     left join told as related on findings.finding_id = related.finding_id and related.role = 'related'
-    order by findings.review_state = 'closed', findings.severity, findings.amount_usd desc, findings.finding_id
+    order by findings.review_state = 'closed', findings.amount_usd desc, findings.finding_id
 """
 
 

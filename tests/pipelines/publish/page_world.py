@@ -364,7 +364,7 @@ def finding(number: int, rule_id: str, person: str) -> dict[str, Any]:
     return {
         "finding_id": f"finding{number:02d}",
         "rule_id": rule_id,
-        "severity": "payment_not_supported",
+        "severity": "payment_not_supported" if number % 3 else "information",
         "certainty": "needs_record",
         "subject_kind": "practitioner_month",
         "beneficiary_id": person,

@@ -178,6 +178,15 @@ def test_details_open_under_their_row_and_say_so(opened: Callable[..., Any]) -> 
     assert f"ccm review {dearest['finding_id']}" in detail
 
 
+def test_findings_come_dearest_first_whatever_their_severity(opened: Callable[..., Any]) -> None:
+    page = opened(f"{site.PERSONAL}/findings.html")
+    open_ones = [row for row in PERSONAL["flags.findings"] if row["review_state"] == "open"]
+    assert len({row["severity"] for row in open_ones}) > 1
+    paid = sorted((row["amount_usd"] for row in open_ones), reverse=True)
+    shown = column(page, "findings", "amount_usd")
+    assert shown[: len(paid)] == [f"${amount:,.2f}" for amount in paid][: len(shown)]
+
+
 def test_a_count_of_failures_leads_to_its_findings(opened: Callable[..., Any]) -> None:
     page = opened("compliance.html")
     page.get_by_label("Found", exact=True).select_option("yes")
