@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,16 @@ def signed_dollars(value: Decimal | None) -> Any:
     return f"+{dollars(value)}" if value > 0 else dollars(value)
 
 
+def as_precise(value: float | None, lower: float | None, upper: float | None) -> Any:
+    """An estimate or a bound to the digits that its interval bears: three of the interval's width; without one, three of its own."""
+    if value is None:
+        return HIDDEN
+    width = upper - lower if lower is not None and upper is not None else abs(value)
+    if not math.isfinite(width) or not width:
+        return f"{value:,.3g}"
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(width)))}f}"
+
+
 def sentence(name: str) -> str:
     """`not_institutionalised_all_month` as words, with a capital."""
     words = name.replace("_", " ")
@@ -53,5 +64,6 @@ def sentence(name: str) -> str:
 
 
 FILTERS = {
-    made.__name__: made for made in (number, dollars, percent, points, signed, signed_dollars, sentence)
+    made.__name__: made
+    for made in (number, dollars, percent, points, signed, signed_dollars, as_precise, sentence)
 }

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from pipelines.publish import reference_docs, site
+from pipelines.publish.formatting import HIDDEN, as_precise
 from pipelines.publish.groups import full_name, place
 from pipelines.publish.pages import impact, quality
 from pipelines.publish.pages.disparities import answered
@@ -413,6 +414,22 @@ def test_the_answer_of_a_study_is_a_sentence(
     told = impact.readable({"design": "H", "outcome": outcome, "term": "att", "group_kind": "everybody", "group_value": "everybody", **row})  # fmt: skip
     assert impact.headline([told]).endswith(says)
     assert impact.headline([{**told, "estimate": None}]) == ""
+
+
+@pytest.mark.parametrize(
+    ("figures", "shown"),
+    [
+        ((-154.7, -426.9, 116.8), ["-155", "-427", "117"]),
+        ((-0.004948, -0.01364, 0.004546), ["-0.0049", "-0.0136", "0.0045"]),
+        ((1234.5, 100.0, 5000.0), ["1,234", "100", "5,000"]),
+        ((1.346, None, None), ["1.35", HIDDEN, HIDDEN]),
+        ((0.0, 0.0, 0.0), ["0", "0", "0"]),
+    ],
+)
+def test_estimates_are_written_to_the_digits_that_their_intervals_bear(
+    figures: tuple[float, float | None, float | None], shown: list[str]
+) -> None:
+    assert [as_precise(value, *figures[1:]) for value in figures] == shown
 
 
 def test_what_a_study_balances_is_told_in_words() -> None:
