@@ -17,6 +17,7 @@ import packaging.version
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from pipelines import dbt_artifacts, faults, ledger
+from pipelines.dbt_process import PARSED
 from pipelines.publish import notes
 from pipelines.run_outcome import row_counts
 from pipelines.settings import DBT_PROJECT, Settings
@@ -25,6 +26,12 @@ from pipelines.settings import DBT_PROJECT, Settings
 LANDED = ("landing", "quarantine")
 # dbt's own unit tests try the models on made-up rows: they belong to the test suite, not to a run.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
+# What dbt's parser writes for itself, and what of the environment the project's files read while they are parsed.
+PARSED_FILE = "partial_parse.msgpack"
+READ_WHEN_PARSED = (
+    *("CCM_LANDING", "CCM_QUARANTINE", "CCM_LEDGER"),
+    *("CCM_CONDITIONS", "CCM_COMPARE_CONDITIONS", "CCM_RULES_ABOUT"),
+)
 # The rules once more, asked about bills that could be sent; what they say goes to a schema of its own.
 ABOUT_PROPOSALS = {"CCM_RULES_ABOUT": "proposals"}
 PROPOSALS = [
@@ -51,12 +58,30 @@ def project_fingerprint() -> str:
     return digest.hexdigest()
 
 
+def parse_mark(settings: Settings) -> str:
+    """Changes whenever dbt would parse the project to something else (its files, dbt, what they read of the environment), and when
+    what it parsed is no longer what lies in its target folder.
+
+    A run's window is no part of it: `var()` is asked only when a model is compiled.
+    """
+    environment = {**os.environ, **settings.dbt_environment()}
+    told = [environment.get(name) for name in READ_WHEN_PARSED]
+    versions = [importlib.metadata.version(name) for name in ("dbt-core", "dbt-duckdb")]
+    parsed = hashlib.sha256((settings.dbt_target / PARSED_FILE).read_bytes()).hexdigest()
+    return hashlib.sha256(json.dumps([project_fingerprint(), told, versions, parsed]).encode()).hexdigest()
+
+
 def manifest(settings: Settings) -> Path:
-    """Path of dbt's manifest for the project as it stands, parsed anew only when a file of it changed."""
+    """Path of dbt's manifest for the project as it stands, parsed anew only when something of it changed."""
     settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    path, mark = settings.dbt_target / dbt_artifacts.MANIFEST, settings.dbt_target / "project.sha256"
-    fingerprint = project_fingerprint()
-    if mark.exists() and mark.read_text() == fingerprint and dbt_artifacts.is_whole(settings.dbt_target):
+    path, parsed, mark = (
+        settings.dbt_target / name for name in (dbt_artifacts.MANIFEST, PARSED_FILE, "project.sha256")
+    )
+    if (
+        all(file.exists() for file in (parsed, mark))
+        and mark.read_text() == parse_mark(settings)
+        and dbt_artifacts.is_whole(settings.dbt_target)
+    ):
         return path
     from dbt.cli.main import dbtRunner
 
@@ -64,7 +89,7 @@ def manifest(settings: Settings) -> Path:
     result = dbtRunner().invoke(["--quiet", "parse", *arguments(settings)])
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
-    mark.write_text(fingerprint)
+    mark.write_text(parse_mark(settings))
     return path
 
 
@@ -141,7 +166,10 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
         ):
             command = [*BUILD, "--vars", json.dumps(run.window().as_vars())]
             # dbt's own lines go to a file: a run prints one line a step.
-            with contextlib.redirect_stdout(log):
+            with (
+                contextlib.redirect_stdout(log),
+                temporary_environment({PARSED: str(settings.dbt_target / PARSED_FILE)}),
+            ):
                 yield from dbt.cli(command, context=context, target_path=settings.dbt_target).stream()
         yield from counted(settings)
 

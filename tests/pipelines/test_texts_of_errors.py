@@ -93,6 +93,7 @@ def test_a_manifest_cut_off_by_a_kill_is_made_anew(tmp_path: Path, monkeypatch: 
         def invoke(self, command: list[str]) -> Any:
             asked.append(command[1])
             place.write_text("{}")
+            (settings.dbt_target / warehouse.PARSED_FILE).write_bytes(b"parsed")
             return SimpleNamespace(success=True)
 
     monkeypatch.setattr("dbt.cli.main.dbtRunner", Runner)
