@@ -70,32 +70,27 @@ from
    the smallest shown number of a wider chain that contains the step (`wider_people`, null for none), and whatever else speaks
    against a step (`is_barred`).
 
-   steps: relation with chain, step, step_rank, people and the six columns just named. A whole query: chain, step, is_shown. #}
-{% macro show_chain(steps) %}
-{%- set ranks = [1, 2, 3] -%}
+   One call decides one rank, in a model of its own: Spark computes a common table expression wherever it is named, and here each rank
+   would be named by every step of the next.
+
+   steps: relation with chain, step, step_rank, people and the six columns just named; rank: from 1; earlier: what the rank before
+   decided, none for the first. A whole query: chain, step, is_shown, of the steps up to this rank. #}
+{% macro show_chain(steps, rank, earlier=none) %}
 with recursive limits as (
     select {{ largest_small_cell() }} as limit_value
 ),
 
-shown_0 as (
-    select
-        chain,
-        step,
-        cast(null as boolean) as is_shown
-    from {{ steps }}
-    where false
-),
-{% for rank in ranks %}
-placed_{{ rank }} as (
+placed as (
     select
         steps.chain,
         steps.step,
         steps.people,
         steps.hidden_before,
         steps.hidden_sum_before,
-        earlier.is_shown as decided,
+        {% set decided = 'earlier.is_shown' if earlier else 'cast(null as boolean)' %}
+        {{ decided }} as decided,
         row_number() over (partition by steps.chain order by steps.step) as place,
-        min(case when earlier.is_shown then steps.step end) over (
+        min(case when {{ decided }} then steps.step end) over (
             partition by steps.chain order by steps.step rows between 1 following and unbounded following
         ) as next_step,
         (
@@ -112,12 +107,14 @@ placed_{{ rank }} as (
         ) as is_fit
     from {{ steps }} as steps
     cross join limits
-    left join shown_{{ rank - 1 }} as earlier
-        on steps.chain = earlier.chain and steps.step = earlier.step
+    {% if earlier -%}
+        left join {{ earlier }} as earlier
+            on steps.chain = earlier.chain and steps.step = earlier.step
+    {% endif -%}
     where steps.step_rank <= {{ rank }}
 ),
 
-judged_{{ rank }} as (
+judged as (
     select
         placed.*,
         (
@@ -133,9 +130,9 @@ judged_{{ rank }} as (
                 )
             )
         ) as is_fit_below
-    from placed_{{ rank }} as placed
+    from placed
     cross join limits
-    left join placed_{{ rank }} as below
+    left join {{ steps }} as below
         on placed.chain = below.chain and placed.next_step = below.step
 ),
 {% set is_shown -%}
@@ -154,7 +151,7 @@ coalesce(
             )
         )
 {%- endset %}
-walk_{{ rank }} as (
+walk as (
     select
         judged.chain,
         judged.step,
@@ -163,7 +160,7 @@ walk_{{ rank }} as (
         case when coalesce(judged.decided, judged.is_fit_below) then judged.people end as last_people,
         case when coalesce(judged.decided, judged.is_fit_below) then judged.hidden_before end as last_hidden,
         case when coalesce(judged.decided, judged.is_fit_below) then judged.hidden_sum_before end as last_hidden_sum
-    from judged_{{ rank }} as judged
+    from judged
     where judged.place = 1
     union all
     select
@@ -174,24 +171,15 @@ walk_{{ rank }} as (
         case when {{ is_shown }} then judged.people else walk.last_people end as last_people,
         case when {{ is_shown }} then judged.hidden_before else walk.last_hidden end as last_hidden,
         case when {{ is_shown }} then judged.hidden_sum_before else walk.last_hidden_sum end as last_hidden_sum
-    from walk_{{ rank }} as walk
-    inner join judged_{{ rank }} as judged
+    from walk
+    inner join judged
         on walk.chain = judged.chain and judged.place = walk.place + 1
     cross join limits
-),
-
-shown_{{ rank }} as (
-    select
-        chain,
-        step,
-        is_shown
-    from walk_{{ rank }}
-){{ ',' if not loop.last }}
-{% endfor %}
+)
 
 select
     chain,
     step,
     is_shown
-from shown_{{ ranks | last }}
+from walk
 {% endmacro %}

@@ -195,7 +195,11 @@ def shown(con: duckdb.DuckDBPyConnection, macros: Any, chains: list[Chain]) -> l
                 ],
             )
     found = [[False] * 6 for _ in chains]
-    for number, step, is_shown in con.execute(macros.show_chain("steps")).fetchall():
+    earlier = None
+    for rank in (1, 2, 3):
+        con.execute(f"create or replace table ranked_{rank} as {macros.show_chain('steps', rank, earlier)}")
+        earlier = f"ranked_{rank}"
+    for number, step, is_shown in con.execute(f"from {earlier}").fetchall():
         found[number][step - 1] = is_shown
     return found
 
