@@ -21,7 +21,7 @@ import duckdb
 
 # Joins that look at every pair of rows.
 COMPARING = {"BLOCKWISE_NL_JOIN", "NESTED_LOOP_JOIN"}
-READING = {"TABLE_SCAN", "SEQ_SCAN", "READ_PARQUET"}
+READING = {"TABLE_SCAN", "SEQ_SCAN", "READ_PARQUET", "PARQUET_SCAN"}
 
 
 @dataclass
@@ -61,7 +61,7 @@ def work_of(con: duckdb.DuckDBPyConnection, model: str, sql: str) -> Work:
     (analysis,) = profile["children"]
     work = Work(
         model,
-        rows=sum(top["operator_cardinality"] for top in analysis["children"]),
+        rows=_rows_given(analysis["children"][0]),
         cpu_seconds=profile["cpu_time"],
         peak_bytes=profile["system_peak_buffer_memory"],
         spilled_bytes=profile["system_peak_temp_dir_size"],
@@ -79,6 +79,13 @@ def work_of(con: duckdb.DuckDBPyConnection, model: str, sql: str) -> Work:
     return work
 
 
+def _rows_given(top: dict[str, Any]) -> int:
+    # an operator that only holds a common table expression counts no rows; the query that reads it is its last child
+    while top["operator_name"].strip() == "CTE":
+        top = top["children"][-1]
+    return int(top["operator_cardinality"])
+
+
 def _operators(operator: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for child in operator["children"]:
         yield child
@@ -88,7 +95,7 @@ def _operators(operator: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _table(told: dict[str, Any]) -> str:
     """A table as schema.table, a landed file by its table's name."""
     if "Table" in told:
-        return ".".join(str(told["Table"]).split(".")[-2:])
+        return ".".join(str(told["Table"]).replace('"', "").split(".")[-2:])
     return f"landing.{Path(str(told.get('Filename(s)', 'file')).split(',')[0]).stem}"
 
 

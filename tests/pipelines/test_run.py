@@ -22,6 +22,7 @@ from pipelines.ledger import SIGHTINGS
 from pipelines.publish.tables import PUBLISHED
 from pipelines.review import review
 from pipelines.settings import Settings
+from tests.engines.held_work import held, works, worse
 from tests.pipelines.canary import PUBLISHABLE_TABLES, leaks, plant
 
 PEOPLE, MONTHS = 400, 12
@@ -79,6 +80,16 @@ def test_a_run_ends_with_exit_status_0_and_says_where_everything_is(
         assert str(out / path) in first.stdout
         assert (out / path).exists()
     assert "Traceback" not in first.stderr
+
+
+def test_no_model_does_more_than_it_is_known_to(first: subprocess.CompletedProcess[str], out: Path) -> None:
+    """Tables read, rows and pairs (`tests/engines/held_work.py`): counts that are the same on every machine."""
+    assert first.returncode == 0
+    known = held()
+    done, rows = works(out)
+    found = {work.model: says for work in done if (says := worse(known.get(work.model), work, rows))}
+    assert found == {}, "change the model, or hold what it has to do (tests/engines/held_work.py)"
+    assert set(known) <= {work.model for work in done}, "nothing is held of models that are gone"
 
 
 def test_every_published_table_has_the_rows_that_the_run_record_says(
