@@ -26,6 +26,9 @@ DISPARITY_BESIDE = {
         ["reports", "disparity_gradients"]
     ): "Slope and concentration indices over ordered groups, by year.",
     dg.AssetKey(["reports", "disparity_parts"]): "What the gaps in uptake are made of, by year and group.",
+    dg.AssetKey(
+        ["reports", "disparity_places"]
+    ): "Uptake of practices and counties by year against control limits.",
 }
 
 

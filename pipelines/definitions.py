@@ -91,7 +91,9 @@ def build(context: RunContext) -> dg.Definitions:
         with context.step("disparities"):
             made = reach.publish(settings, context.window().as_of)
         yield dg.MaterializeResult(asset_key=checks.DISPARITY, metadata={"rows": made.measures.height})
-        for key, frame in zip(checks.DISPARITY_BESIDE, (made.gradients, made.parts), strict=True):
+        for key, frame in zip(
+            checks.DISPARITY_BESIDE, (made.gradients, made.parts, made.places), strict=True
+        ):
             yield dg.MaterializeResult(asset_key=key, metadata={"rows": frame.height})
         yield dg.AssetCheckResult(
             passed=made.told == 0,

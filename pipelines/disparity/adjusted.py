@@ -35,6 +35,14 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class Margins:
+    """Everybody's cells where another table shows them: people eligible and, nan where hidden, people paid for, (n,) each."""
+
+    eligible: Ints
+    paid: Floats
+
+
+@dataclass(frozen=True)
 class Statistic:
     """A statistic as it may be shown, in multiples of `step`; `weights`: group -> (n,) what one person paid for adds to it."""
 
@@ -145,11 +153,16 @@ def _within(group: str, one: Cells, reference: str, other: Cells, strata: Ints) 
 
 
 def told(
-    groups: Mapping[str, Cells], totals: Mapping[str, int], statistics: Sequence[Statistic], limit: int
+    groups: Mapping[str, Cells],
+    totals: Mapping[str, int],
+    statistics: Sequence[Statistic],
+    limit: int,
+    margins: Margins | None = None,
 ) -> set[str]:
     """Groups of which a number of 1 to `limit` people in some cell can be told from their total and the statistics.
 
-    groups: group -> its cells, all of the same length; totals: people paid for of the groups where that is shown.
+    groups: group -> its cells, all of the same length; totals: people paid for of the groups where that is shown; margins: what is
+    known of everybody in each cell.
     """
     named = sorted({group for one in statistics for group in one.groups})
     if not named:
@@ -182,7 +195,10 @@ def told(
             slack += 2
     # A sum known within a band: sum - over = lowest, and over + under = width. In units of people, so that tolerances mean something.
     height = len(rows)
-    matrix = sparse.lil_matrix((count + height + len(bands), 2 * count + slack))
+    cells = margins or Margins(np.zeros(size, dtype=np.int64), np.full(size, np.nan))
+    of_everybody = np.flatnonzero(~np.isnan(cells.paid))
+    sums = 2 * len(of_everybody)
+    matrix = sparse.lil_matrix((count + height + len(bands) + sums, 2 * count + slack + sums))
     matrix[:count, :count] = identity
     matrix[:count, count : 2 * count] = identity
     known = [*people, *right, *([0.0] * len(bands))]
@@ -196,6 +212,14 @@ def told(
         matrix[count + height + number, 2 * count + spot] = 1
         matrix[count + height + number, 2 * count + spot + 1] = 1
         known[count + height + number] = width / scale
+    # Everybody paid for in a cell: the groups asked about here, and others, of whom no more are paid for than are eligible.
+    for number, cell in enumerate(of_everybody):
+        row, spot = count + height + len(bands) + 2 * number, 2 * count + slack + 2 * number
+        for group in named:
+            matrix[row, first[group] + cell] = 1
+        matrix[row, spot] = matrix[row + 1, spot] = matrix[row + 1, spot + 1] = 1
+        others = cells.eligible[cell] - sum(groups[group].eligible[cell] for group in named)
+        known += [float(cells.paid[cell]), float(others)]
     left, given = matrix.tocsc(), np.array(known)
     lower = np.zeros(left.shape[1])
     values = np.concatenate([paid, people - paid])
@@ -233,12 +257,16 @@ def known_of(one: Statistic) -> list[tuple[float, float, Mapping[str, Floats]]]:
 
 
 def safe(
-    groups: Mapping[str, Cells], totals: Mapping[str, int], statistics: Sequence[Statistic], limit: int
+    groups: Mapping[str, Cells],
+    totals: Mapping[str, int],
+    statistics: Sequence[Statistic],
+    limit: int,
+    margins: Margins | None = None,
 ) -> list[Statistic]:
     """Those of the statistics that may be shown together: all, less every statistic of a group of which something can be told."""
     kept = list(statistics)
     while kept:
-        leaky = told(groups, totals, kept, limit)
+        leaky = told(groups, totals, kept, limit, margins)
         if not leaky:
             return kept
         kept = [one for one in kept if not one.groups & leaky]

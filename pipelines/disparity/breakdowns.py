@@ -67,12 +67,14 @@ def of_year(
     order: Mapping[str, Sequence[str]],
     limit: int,
     found: Breakdown,
+    of_practices: Mapping[str, int] | None = None,
 ) -> None:
     """Add one year's rows to `found`.
 
     cells: group_kind, group_value, cell_kind, cell, eligible_people, paid_people. order: groups of ordered kinds, from the least to
-    the most deprived.
+    the most deprived. of_practices: practice -> people paid for, where another table shows that.
     """
+    of_kind = by_kind(cells)
     kinds: dict[str, list[str]] = {}
     for kind, group, _ in shown:
         if kind != EVERYBODY and group not in kinds.setdefault(kind, []):
@@ -86,7 +88,7 @@ def of_year(
             continue
         for group in others:
             found.parts += of_shown(year, kind, group, reference, shown)
-        by_cell(year, kind, [reference, *others], reference, shown, cells, limit, found)
+        by_cell(year, kind, [reference, *others], reference, shown, of_kind, limit, found, of_practices or {})
 
 
 def gradient(year: int, kind: str, groups: Sequence[str], shown: Shown) -> Iterator[dict[str, Any]]:
@@ -158,9 +160,10 @@ def by_cell(
     groups: Sequence[str],
     reference: str,
     shown: Shown,
-    cells: pl.DataFrame,
+    cells: Mapping[tuple[str, str], pl.DataFrame],
     limit: int,
     found: Breakdown,
+    of_practices: Mapping[str, int],
 ) -> None:
     """Standardised rates and Kitagawa's parts of each gap, as far as they may be shown together."""
     counts = {
@@ -179,7 +182,8 @@ def by_cell(
                 )
                 if part:
                     statistics.append((group, part))
-        kept = adjusted.safe(table, totals, [one for _, one in statistics], limit)
+        margins = margins_of(cells, of_practices) if cell_kind == "practice" else None
+        kept = adjusted.safe(table, totals, [one for _, one in statistics], limit, margins)
         found.kept_back += len(statistics) - len(kept)
         ids = {id(one) for one in kept}
         may = {(group, isinstance(one, Rate)): one for group, one in statistics if id(one) in ids}
@@ -232,23 +236,35 @@ def kitagawa_rows(
 
 
 def cells_of(
-    cells: pl.DataFrame, kind: str, groups: Sequence[str], cell_kind: str
+    cells: Mapping[tuple[str, str], pl.DataFrame], kind: str, groups: Sequence[str], cell_kind: str
 ) -> tuple[dict[str, Cells], Any]:
-    """Each group's cells in one order, and everybody's people eligible in them."""
-    mine = cells.filter(pl.col("cell_kind") == cell_kind)
-    everybody = mine.filter(pl.col("group_kind") == EVERYBODY).sort("cell")
-    order = everybody.select("cell")
-    table = {}
-    for (group,), rows in mine.filter(
-        pl.col("group_kind") == kind, pl.col("group_value").is_in(list(groups))
-    ).group_by("group_value", maintain_order=True):
-        full = order.join(rows, on="cell", how="left", maintain_order="left").fill_null(0)
-        table[str(group)] = Cells(
-            full["eligible_people"].to_numpy().astype(np.int64), full["paid_people"].to_numpy().astype(np.int64)
-        )  # fmt: skip
-    return {group: table[group] for group in groups if group in table}, everybody[
-        "eligible_people"
-    ].to_numpy()
+    """Each group's cells in one order, and everybody's people eligible in them. `cells`: by kind of cell and of group."""
+    everybody = cells[cell_kind, EVERYBODY].sort("cell")
+    place = {cell: number for number, cell in enumerate(everybody["cell"])}
+    table = {group: Cells(*np.zeros((2, len(place)), dtype=np.int64)) for group in groups}
+    found = cells.get((cell_kind, kind))
+    for group, cell, eligible, paid in () if found is None else found.iter_rows():
+        if group in table:
+            table[group].eligible[place[cell]], table[group].paid[place[cell]] = eligible, paid
+    filled = {group: one for group, one in table.items() if one.eligible.any()}
+    return filled, everybody["eligible_people"].to_numpy()
+
+
+def margins_of(cells: Mapping[tuple[str, str], pl.DataFrame], known: Mapping[str, int]) -> adjusted.Margins:
+    """What is known of everybody in each practice, in the order of the cells."""
+    everybody = cells["practice", EVERYBODY].sort("cell")
+    return adjusted.Margins(
+        everybody["eligible_people"].to_numpy().astype(np.int64),
+        np.array([known.get(cell, np.nan) for cell in everybody["cell"]], float),
+    )
+
+
+def by_kind(cells: pl.DataFrame) -> dict[tuple[str, str], pl.DataFrame]:
+    """One year's cells by kind of cell and of group: group_value, cell, eligible_people, paid_people."""
+    return {
+        (str(cell_kind), str(kind)): rows.select("group_value", "cell", "eligible_people", "paid_people")
+        for (cell_kind, kind), rows in cells.partition_by("cell_kind", "group_kind", as_dict=True).items()
+    }
 
 
 def frame(rows: list[dict[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:

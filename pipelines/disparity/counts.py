@@ -7,7 +7,7 @@ people from their months, and years from the capture states by month and the fun
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,15 +97,19 @@ def release_of_year(
     states: Sequence[tuple[Any, str, int, bool, bool]] = (),
     wider: Mapping[str, tuple[int, bool]] | None = None,
     earlier: Mapping[Key, Sequence[int | None]] | None = None,
+    more: Callable[[Numbers], None] | None = None,
 ) -> Release:
     """The release of one calendar year.
 
     counts: (group kind, group) -> the numbers of a row of `fct_measure_counts`. states: the capture states by month of the year as
     (month, state, people, whether the page shows them, whether it shows the month's total). wider: count of people -> the same of the
-    whole run and whether the page shows it. earlier: what earlier releases said of each number, None where hidden.
+    whole run and whether the page shows it. earlier: what earlier releases said of each number, None where hidden. more: adds
+    further numbers that are parts of these.
     """
     numbers = Numbers(limit)
     fill_year(numbers, counts)
+    if more:
+        more(numbers)
     if states:
         _add_states(numbers, states)
     for count, (people, is_shown) in (wider or {}).items():

@@ -57,10 +57,13 @@ class Audit:
     asked: int
 
 
-def audit(release: Release, shown: Bools) -> Audit:
-    """What can be told of the protected numbers of a release where `shown` (n,) marks the numbers on display."""
+def audit(release: Release, shown: Bools, asked: NDArray[np.int64] | None = None) -> Audit:
+    """What can be told of the protected numbers of a release where `shown` (n,) marks the numbers on display.
+
+    `asked`: places of the protected numbers to ask about; all without it.
+    """
     known = determined(release, (shown & release.is_table) | release.known | _zeros(release))
-    asked = np.flatnonzero(release.is_protected)
+    asked = np.flatnonzero(release.is_protected) if asked is None else asked
     told = known[asked]
     given_away = asked[told].tolist()
     open_ = asked[~told]
@@ -74,17 +77,20 @@ def audit(release: Release, shown: Bools) -> Audit:
 def suppress(release: Release) -> Bools:
     """The numbers to show, (n,): all but those that must not be known and those hidden to protect them.
 
-    Each number that can still be told takes the cheapest shown number of its equations with it, until the audit finds none.
+    Each number that can still be told takes the cheapest shown number of its equations with it, until the audit finds none. Whatever
+    fits the numbers shown fits fewer of them as well, so a number that is safe once need not be asked about again.
     """
     shown = release.is_table & ~release.is_protected & ~release.frozen
+    open_ = np.flatnonzero(release.is_protected)
     while True:
-        found = audit(release, shown).given_away
         candidates = shown & (release.values > 0) & ~release.known
-        if not len(found) or not candidates.any():
-            return shown
-        partners = lonely_partners(release, shown, candidates)
+        known = determined(release, (shown & release.is_table) | release.known | _zeros(release))
+        partners = lonely_partners(release, shown, candidates) if known[open_].any() else set()
         if not partners:
-            partners = near_partners(release, found, shown, candidates)
+            open_ = audit(release, shown, open_).given_away
+            if not len(open_) or not candidates.any():
+                return shown
+            partners = near_partners(release, open_, shown, candidates)
         if not partners:
             return shown
         shown[list(partners)] = False
@@ -110,24 +116,31 @@ def lonely_partners(release: Release, shown: Bools, candidates: Bools) -> set[in
 
 
 def near_partners(release: Release, found: NDArray[np.int64], shown: Bools, candidates: Bools) -> set[int]:
-    """For each number that can be told, the cheapest shown number of the equations that tell it.
+    """For numbers that can be told, the cheapest shown number of the equations that tell them.
 
-    Those are the equations with a shadow price where the number is as large as it can be.
+    Those are the equations with a shadow price where the number is as large as it can be. A number that stands in an equation which
+    has been dealt with already waits for the next round: it may be safe by then.
     """
     known = (shown & release.is_table) | release.known | _zeros(release)
-    parts = components(release, known)
+    equations_of = release.equations.tocsc()
     chosen: set[int] = set()
     touched: set[int] = set()
-    for place in found:
-        for places, rows in parts:
-            if place not in places:
+    for places, rows in components(release, known):
+        mine = found[np.isin(found, places)]
+        if not len(mine):
+            continue
+        matrix = release.equations[rows]
+        left, right = matrix[:, places].tocsc(), -(matrix @ np.where(known, release.values, 0))
+        lower = np.where(release.is_table[places], 1.0, 0.0)
+        for place in mine:
+            stands_in = equations_of.indices[equations_of.indptr[place] : equations_of.indptr[place + 1]]
+            if touched.intersection(stands_in.tolist()):
                 continue
-            matrix = release.equations[rows]
             result = linprog(
                 -(places == place).astype(float),
-                A_eq=matrix[:, places].tocsc(),
-                b_eq=-(matrix @ np.where(known, release.values, 0)),
-                bounds=[(1.0 if one else 0.0, None) for one in release.is_table[places]],
+                A_eq=left,
+                b_eq=right,
+                bounds=np.column_stack([lower, np.full(len(lower), np.inf)]),
                 method="highs",
             )
             binding = rows[np.abs(result.eqlin.marginals) > TOLERANCE]
@@ -218,7 +231,9 @@ def can_reach(
             b_ub=np.zeros(len(rest)),
             A_eq=sparse.hstack([left, sparse.csr_matrix((total, len(rest)))]).tocsr(),
             b_eq=right,
-            bounds=[*((low, None) for low in lower), *((0, most) for most in need)],
+            bounds=np.column_stack(
+                [np.append(lower, np.zeros(len(rest))), np.append(np.full(count, np.inf), need)]
+            ),
             method="highs",
         )
         if not result.success:
@@ -234,7 +249,8 @@ def bound(left: Any, right: Any, lower: Any, spot: int, sign: int) -> float:
     """Least (sign 1) or largest (sign -1) value of one unknown; infinite where nothing bounds it."""
     objective = np.zeros(len(lower))
     objective[spot] = sign
-    result = linprog(objective, A_eq=left, b_eq=right, bounds=[(low, None) for low in lower], method="highs")
+    limits = np.column_stack([lower, np.full(len(lower), np.inf)])
+    result = linprog(objective, A_eq=left, b_eq=right, bounds=limits, method="highs")
     if result.status == 3:
         return -sign * np.inf
     if not result.success:

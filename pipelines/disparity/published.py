@@ -25,6 +25,8 @@ from pipelines.disparity.counts import (
     is_of,
 )
 from pipelines.disparity.disclosure import Audit, Bools, Release, audit
+from pipelines.disparity.places import add_places, cells_of
+from pipelines.disparity.places import names as names_of
 
 
 @dataclass
@@ -190,6 +192,7 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
                 # Where not even a zero is told, the count is no part of the table (see reach.protected).
                 if mine_of_kind.isdisjoint(shown):
                     made.numbers.withheld |= mine_of_kind
+        _places(con, made, year, shown)
         if not mine:
             continue
         every = (year, EVERYBODY, EVERYBODY)
@@ -215,6 +218,17 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
         for month in months:
             if month.year == year and state in months[month]:
                 made.part(name, ("capture", month, state))
+
+
+def _places(con: duckdb.DuckDBPyConnection, made: Tables, year: int, shown: set[Any]) -> None:
+    """People of practices and counties by year."""
+    cells = cells_of(con.execute("select * from marts.fct_uptake_cells where service_year = ?", [year]).pl())
+    add_places(made.numbers, cells, (year,))
+    for place_kind, count in {(kind, count) for kind, _, count in names_of(cells)}:
+        mine = {(year, *name) for name in names_of(cells) if (name[0], name[2]) == (place_kind, count)}
+        made.shown |= mine & shown
+        if mine.isdisjoint(shown):
+            made.numbers.withheld |= mine
 
 
 def steps_of_run(con: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -6,7 +6,7 @@ showed is kept under `ledger/`, so that the next one neither shows what this one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,19 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines.disparity import breakdowns, closing, explained
+from pipelines.disparity import breakdowns, closing, explained, places
 from pipelines.disparity.breakdowns import Breakdown
 from pipelines.disparity.counts import counts_of, release_of_year
 from pipelines.disparity.disclosure import Audit, Bools, Release, audit, suppress
 from pipelines.disparity.measures import measures
 from pipelines.disparity.published import largest_small_cell, of_run
+from pipelines.pseudonyms import pseudonym
 from pipelines.settings import Settings
 
 TABLE = "disparity_measures"
 GRADIENTS = "disparity_gradients"
 PARTS = "disparity_parts"
+PLACES = "disparity_places"
 SHOWN = "shown_measure_counts"
 # In the marts only: its groups are parts of those of rurality, which are published.
 NOT_PUBLISHED = ("commuting_area",)
@@ -33,13 +35,14 @@ NOT_PUBLISHED = ("commuting_area",)
 
 @dataclass(frozen=True)
 class Published:
-    """`measures`, `gradients`, `parts`: rows of reports.disparity_*; `counts`: what is shown of each count; `told`: numbers that
-    the audit says can still be told, `asked` of how many; `kept_back`: statistics of cells that would tell something; `closed`:
+    """`measures`, `gradients`, `parts`, `places`: rows of reports.disparity_*; `counts`: what is shown of each count; `told`: numbers
+    that the audit says can still be told, `asked` of how many; `kept_back`: statistics of cells that would tell something; `closed`:
     numbers hidden in the other report tables for what they tell beside one another."""
 
     measures: pl.DataFrame
     gradients: pl.DataFrame
     parts: pl.DataFrame
+    places: pl.DataFrame
     counts: pl.DataFrame
     told: int
     asked: int
@@ -53,7 +56,7 @@ def publish(settings: Settings, as_of: Any) -> Published:
     earlier, closed = earlier_releases(settings), 0
     with duckdb.connect(str(settings.warehouse)) as con:
         while True:
-            made = build(con, earlier)
+            made = build(con, earlier, lambda kind, place: name_of(settings, kind, place))
             for name, frame in _frames(made, as_of).items():
                 con.register("frame", frame.to_arrow())
                 con.execute(f"create or replace table reports.{name} as select * from frame")
@@ -71,11 +74,20 @@ def publish(settings: Settings, as_of: Any) -> Published:
 
 def _frames(made: Published, as_of: Any) -> dict[str, pl.DataFrame]:
     shown = made.counts.with_columns(pl.lit(as_of).alias("as_of"))
-    return {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts, SHOWN: shown}
+    return {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts, PLACES: made.places, SHOWN: shown}
 
 
-def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
-    """Decide what is shown of every year and make the measures of it. `earlier`: rows of what earlier runs showed."""
+def name_of(settings: Settings, kind: str, place: str) -> str:
+    """What a place is called where it is published: a county by its code, a practice by a pseudonym, as a practitioner's tax number
+    can be that of a person."""
+    return pseudonym(settings, kind, place) if kind == "practice" else place
+
+
+def build(
+    con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame, named: Callable[[str, str], str]
+) -> Published:
+    """Decide what is shown of every year and make the measures of it. `earlier`: rows of what earlier runs showed; `named`: what a
+    place of a kind is called."""
     limit = largest_small_cell(con)
     counts = con.execute(
         "select year(period_start) as year, * from marts.fct_measure_counts where period = 'year'"
@@ -93,14 +105,17 @@ def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
     compared, order = references(con), ordered(con)
     cells = con.execute("select * from marts.fct_uptake_cells").pl()
     found = Breakdown()
-    shown, told, asked = [], 0, 0
+    shown, at_places, told, asked = [], [places.empty()], 0, 0
     for year in counts["year"].unique(maintain_order=True):
-        one, told_here, asked_here = counts_of_year(counts, states, wider, earlier, year, limit)
+        mine = cells.filter(pl.col("service_year") == year)
+        of_places = places.cells_of(mine)
+        one, told_here, asked_here = counts_of_year(counts, states, wider, earlier, year, limit, of_places)
         shown.append(one)
         told, asked = told + told_here, asked + asked_here
-        of_it = {(kind, group, count): value for _, kind, group, count, value in one.rows()}
-        mine = cells.filter(pl.col("service_year") == year)
-        breakdowns.of_year(year, of_it, mine, compared, order, limit, found)
+        every = {(kind, group, count): value for _, kind, group, count, value in one.rows()}
+        at_places.append(places.rows(year, every, places.within(of_places), named))
+        of_it = {name: value for name, value in every.items() if name[0] not in places.NESTS}
+        breakdowns.of_year(year, of_it, mine, compared, order, limit, found, places.paid_of_practices(every))
         if year == counts["year"].max():
             found.parts += explained_gaps(con, year, of_it, compared, limit)
     schema = {
@@ -111,15 +126,25 @@ def build(con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame) -> Published:
         "value": pl.Int64,
     }
     released = pl.concat(shown) if shown else pl.DataFrame(schema=schema)
+    of_groups = released.filter(~pl.col("group_kind").is_in(list(places.NESTS)))
+    complete = run_out(con)
     rates = breakdowns.frame(found.rates, breakdowns.RATES)
     return Published(
-        measures=measures(released, compared, rates, run_out(con), headlines(con)),
+        measures=measures(of_groups, compared, rates, complete, headlines(con)),
         gradients=breakdowns.frame(found.gradients, breakdowns.GRADIENTS).sort(
             "year", "measure", "group_kind"
         ),
         parts=breakdowns.frame(found.parts, breakdowns.PARTS).sort(
             "year", "group_kind", "group_value", "method", "part_order"
         ),
+        places=pl.concat(at_places)
+        .join(
+            complete.select(pl.col("period").alias("year"), "run_out_state"),
+            on="year",
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(pl.col("run_out_state").fill_null("cannot_assess")),
         counts=released,
         told=told,
         asked=asked,
@@ -158,6 +183,7 @@ def counts_of_year(
     earlier: pl.DataFrame,
     year: int,
     limit: int,
+    of_places: Sequence[places.Cell] = (),
 ) -> tuple[pl.DataFrame, int, int]:
     """The counts of one year as published (null where hidden), how many can be told all the same, and of how many."""
     by_group = {
@@ -173,6 +199,7 @@ def counts_of_year(
         states=states.filter(pl.col("year") == year).drop("year").rows(),
         wider=wider,
         earlier=said,
+        more=lambda numbers: places.add_places(numbers, of_places),
     )
     release, shown, result = protected(release)
     place = {name: spot for spot, name in enumerate(release.names)}
@@ -186,8 +213,10 @@ def counts_of_year(
             if shown[spot] or (release.is_table[spot] and not release.values[spot])
             else None,
         )
-        for kind, group in by_group
-        for count in counts_of(kind)
+        for kind, group, count in [
+            *((kind, group, count) for kind, group in by_group for count in counts_of(kind)),
+            *places.names(of_places),
+        ]
         for spot in [place[kind, group, count]]
     ]
     frame = pl.DataFrame(

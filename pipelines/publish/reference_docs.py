@@ -67,7 +67,7 @@ def data_dictionary() -> str:
             [[f"`{name}`", kind.lower(), PROVENANCE_SAYS[name]] for name, kind in PROVENANCE.items()],
         ),
         "## Published tables\n",
-        "`tables/<name>.parquet`, in the order of the key. All but the three `disparity_` tables, `outreach_fairness` and `quarantine_summary`"
+        "`tables/<name>.parquet`, in the order of the key. All but the four `disparity_` tables, `outreach_fairness` and `quarantine_summary`"
         " are person-level.\n",
         *(model_section(name, models.get(name, NOTHING), key=PUBLISHED[name][1]) for name in published),
         "## Report tables\n",

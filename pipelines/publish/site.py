@@ -82,7 +82,7 @@ PAGES = (
         "Reach by group",
         "Disparities",
         disparities.view,
-        ("disparity_measures", "disparity_gradients", "disparity_parts"),
+        ("disparity_measures", "disparity_gradients", "disparity_parts", "disparity_places"),
     ),
     Page("impact.html", "Effect of care management", "Impact", impact.view),
     Page(

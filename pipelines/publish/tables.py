@@ -24,6 +24,7 @@ PUBLISHED: dict[str, tuple[str, str]] = {
     "disparity_measures": ("reports", "measure, period, group_kind, group_value"),
     "disparity_gradients": ("reports", "year, measure, group_kind"),
     "disparity_parts": ("reports", "year, group_kind, group_value, method, part_order"),
+    "disparity_places": ("reports", "year, place_kind, place"),
     "restated_months": ("reports", "beneficiary_id, service_month"),
     "quarantine_summary": ("reports", "batch_id, table_name, reason"),
 }

@@ -104,7 +104,7 @@ def install(template: Path) -> None:
     site.build = pages
     nothing = SimpleNamespace(height=0)
     reach.publish = lambda settings, as_of: SimpleNamespace(  # type: ignore[assignment]
-        measures=nothing, gradients=nothing, parts=nothing, told=0, asked=0, kept_back=0
+        measures=nothing, gradients=nothing, parts=nothing, places=nothing, told=0, asked=0, kept_back=0
     )
     ranking.publish = lambda settings: ranking.Ranked({}, [], ranking.BY_RULE, 0)
     restatement.publish = lambda settings, made_from: 0

@@ -16,7 +16,7 @@ NEEDLES = (MARK, BIRTH_DATE, AMOUNT, DIAGNOSIS)
 # Where patients' data may lie: landing without its manifests, the warehouse and what is cut out of it by person.
 PERSONAL = ("landing", "quarantine", "ledger", "published", "building", "simulated")
 PUBLISHABLE_TABLES = (
-    *(f"disparity_{name}.parquet" for name in ("measures", "gradients", "parts")),
+    *(f"disparity_{name}.parquet" for name in ("measures", "gradients", "parts", "places")),
     "outreach_fairness.parquet",
     "quarantine_summary.parquet",
 )

@@ -201,3 +201,16 @@ def test_one_program_finds_whom_single_programs_find() -> None:
             disclosure.can_reach(left, right, np.ones(len(places)), spots, spots * 0 + LIMIT + 1).tolist()
             == singly
         )
+
+
+def test_hiding_more_never_tells_a_number_that_was_safe() -> None:
+    """What lets `suppress` ask again only about numbers that could still be told."""
+    draw, found = np.random.default_rng(7), 0
+    for _ in range(40):
+        release = table(draw.choice([0, 2, 5, 14, 30, 80], size=(3, 4)).tolist())
+        shown = release.is_table & ~release.is_protected
+        before = set(audit(release, shown).given_away.tolist())
+        after = set(audit(release, shown & (draw.random(len(shown)) < 0.7)).given_away.tolist())
+        assert after <= before
+        found += len(before - after)
+    assert found > 20

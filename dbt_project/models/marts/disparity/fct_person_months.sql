@@ -70,6 +70,7 @@ select
     ) / 12) as integer) as age,
     beneficiaries.original_entitlement_code as entitlement,
     beneficiaries.state_code as state,
+    beneficiaries.county_fips_code as county,
     {% for kind in area_stratum_kinds() %}
         coalesce(places.{{ kind }}, 'unknown') as {{ kind }},
     {% endfor %}

@@ -2,7 +2,7 @@
 -- groups add up to everybody. Person-level.
 {% set coded = coded_stratum_kinds() %}
 {% set areas = area_stratum_kinds() %}
-{% set of_person = ['race_ethnicity', 'sex', 'entitlement', 'state'] %}
+{% set of_person = ['race_ethnicity', 'sex', 'entitlement', 'state', 'county'] %}
 with years as (
     select
         beneficiary_id,
@@ -31,6 +31,7 @@ select
     {% endfor %}
     coalesce(ages.group_value, 'unknown') as age_band,
     coalesce(years.state, 'unknown') as state,
+    coalesce(years.county, 'unknown') as county,
     {% for kind in areas %}
         coalesce(years.{{ kind }}, 'unknown') as {{ kind }},
     {% endfor %}

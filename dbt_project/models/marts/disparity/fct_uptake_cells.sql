@@ -1,9 +1,10 @@
 -- People eligible and people paid for by year, group and cell: what standardised rates and decompositions are made of. Cells are age
--- and sex, the number of conditions, or the practice; the text of a cell sorts in its order. Not suppressed.
+-- and sex, the number of conditions, the practice, or the county; the text of a cell sorts in its order. Not suppressed.
 {% set cells = {
     'age_and_sex': "concat(years.sex, ' ', lpad(cast(coalesce(ages.from_age, 999) as " ~ dbt.type_string() ~ "), 3, '0'))",
     'conditions': "lpad(cast(coalesce(tiers.from_count, 0) as " ~ dbt.type_string() ~ "), 3, '0')",
     'practice': "coalesce(years.practice_id, 'none')",
+    'county': 'years.county',
 } %}
 with years as (
     select
