@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from pipelines.disparity.places import NOWHERE, THREE_SIGMA, TWO_SIGMA, control_limits
 from pipelines.publish.charts.style import (
     BLUE,
     COLOURS,
+    GREY,
     INK,
+    ORANGE,
     PERCENT,
     SHAPES,
     Spec,
@@ -26,6 +31,7 @@ STEPS = {
     "uptake": "Paid for, of eligible",
     "reached_lasting": "Three paid months, of paid for",
 }
+OUTSIDE = {"above": "above the limits", "within": "within the limits", "below": "below the limits"}
 SHOWN = ("rate", "lower", "upper")
 FREE = {"zero": False}
 FEWEST = 30  # NCHS data presentation standards for proportions: below it an interval says little and stretches the axis
@@ -182,6 +188,110 @@ def places(rows: list[dict[str, Any]], title: str) -> str:
             },
         }
     )
+
+
+def funnel_plot(rows: list[dict[str, Any]], title: str) -> str:
+    """Rate by number of people, one dot a place, in control limits around everybody (rows of disparity_places of one year and kind)."""
+    drawn = [row for row in rows if row["upper_3"] is not None]
+    if not drawn:
+        return ""
+    dots = {
+        "data": data([{"people": row["denominator"], "rate": row["rate"], "out": OUTSIDE[row["position"]]} for row in drawn]),
+        "mark": {"type": "point", "filled": True, "size": 45, "opacity": 0.9},
+        "encoding": {
+            "x": {"field": "people", "type": "quantitative"},
+            "y": {"field": "rate", "type": "quantitative"},
+            "color": {
+                "field": "out",
+                "type": "nominal",
+                "title": None,
+                "scale": {"domain": list(OUTSIDE.values()), "range": [ORANGE, GREY, BLUE]},
+                "legend": {"orient": "top"},
+            },
+            "shape": {
+                "field": "out",
+                "type": "nominal",
+                "title": None,
+                "scale": {"domain": list(OUTSIDE.values()), "range": ["triangle-up", "circle", "triangle-down"]},
+            },
+        },
+    }  # fmt: skip
+    people = np.unique(np.geomspace(5, max(row["denominator"] for row in drawn), 120).round())
+    centre = drawn[0]["centre"]
+    lines = [
+        {
+            "data": data(
+                [
+                    {"people": float(n), "rate": float(rate)}
+                    for n, rate in zip(people, bound, strict=True)
+                ]
+            ),
+            "mark": {"type": "line", "color": INK, "strokeWidth": 1, "strokeDash": dash, "interpolate": "monotone"},
+            "encoding": {
+                "x": amount("people", "People eligible"),
+                "y": amount("rate", title, axis=PERCENT, scale={"domainMin": 0}),
+            },
+        }
+        for coverage, dash in ((TWO_SIGMA, [2, 3]), (THREE_SIGMA, [1, 0]))
+        for bound in control_limits(centre, people, coverage)
+    ]  # fmt: skip
+    return svg({"width": 420, "height": 260, "layer": [*lines, rule_at("y", centre), dots]})
+
+
+def counties(rows: list[dict[str, Any]], title: str) -> str:
+    """Rate of each county in a panel a state, within the limits of its size; a hidden county is a hatched mark without a rate."""
+    by_state = [row for row in rows if row["within"] is not None and row["place"] not in NOWHERE.values()]
+    shown = [row for row in by_state if row["upper_3"] is not None]
+    if not shown:
+        return ""
+    order = {"y": names("place"), "x": amount("rate", title, axis={"format": ".1~%", "tickCount": 4})}
+    values = [
+        {
+            **{name: row[name] for name in ("within", "place", "rate", "lower_3", "upper_3")},
+            "out": OUTSIDE.get(row["position"], "hidden"),
+            "at": 0.0 if row["upper_3"] is None else None,
+        }
+        for row in by_state
+    ]
+    return svg(
+        {
+            "data": data(values),
+            "facet": {"field": "within", "type": "nominal", "title": None},
+            "columns": 4,
+            "spec": {
+                "width": 140,
+                "height": {"step": 16},
+                "encoding": {"y": order["y"]},
+                "layer": [
+                    {
+                        "transform": [{"filter": "datum.upper_3 !== null"}],
+                        "mark": {"type": "bar", "color": "#dde4ea", "height": 10},
+                        "encoding": {"x": amount("lower_3", title, axis=order["x"]["axis"]), "x2": {"field": "upper_3"}},
+                    },
+                    {
+                        "transform": [{"filter": "datum.upper_3 !== null"}],
+                        "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
+                        "encoding": {
+                            "x": {"field": "rate", "type": "quantitative"},
+                            "color": {
+                                "field": "out",
+                                "type": "nominal",
+                                "title": None,
+                                "scale": {"domain": list(OUTSIDE.values()), "range": [ORANGE, GREY, BLUE]},
+                                "legend": {"orient": "top"},
+                            },
+                        },
+                    },
+                    {
+                        "transform": [{"filter": "datum.at !== null"}],
+                        "mark": {"type": "text", "text": "//// hidden", "align": "left", "color": GREY, "fontSize": 10},
+                        "encoding": {"x": {"field": "at", "type": "quantitative"}},
+                    },
+                ],
+            },
+            "resolve": {"scale": {"y": "independent"}},
+        }
+    )  # fmt: skip
 
 
 def has_interval(row: dict[str, Any]) -> bool:

@@ -18,10 +18,13 @@ MEASURES = {
     "coverage": "Coverage: paid months, of eligible months",
     "persistence": "Paid months a person paid for",
 }
-PLACES = ("state", "county")
+PLACES = ("state",)
+HELD = {"practice": "Practices", "county": "Counties"}
+MOST = 60  # places in a table; all are in the CSV
 BESIDE = {
     "disparity_gradients": "Gradients along deprivation",
     "disparity_parts": "What gaps in uptake are made of",
+    "disparity_places": "Practices and counties against control limits",
 }
 
 
@@ -78,9 +81,41 @@ def view(sources: Sources) -> dict[str, Any]:
             )
             for kind in PLACES
         ],
+        "held": held(sources),
         "beside": {name: says for name, says in BESIDE.items() if sources.has(f"reports.{name}")},
         "standardised": any(row.get("standardised_rate") is not None for row in table),
     }
+
+
+def held(sources: Sources) -> list[dict[str, Any]]:
+    """Practices and counties of the newest year against control limits: rows to show, how many are hidden, charts."""
+    if not sources.has("reports.disparity_places"):
+        return []
+    rows = sources.rows(
+        "select * from reports.disparity_places where year = (select max(year) from reports.disparity_places)"
+        " order by place_kind, within, denominator desc nulls last, place"
+    )
+    made = []
+    for kind, name in HELD.items():
+        mine = [row for row in rows if row["place_kind"] == kind]
+        draw = charts.counties if kind == "county" else charts.funnel_plot
+        shown = [row for row in mine if not row["is_suppressed"]]
+        # What lies outside the limits first; in the order of their size, as no place is better than another within them.
+        shown.sort(
+            key=lambda row: (row["position"] not in ("above", "below"), -row["denominator"], row["place"])
+        )
+        made.append(
+            {
+                "kind": kind,
+                "name": name,
+                "shown": shown[:MOST],
+                "left_out": max(len(shown) - MOST, 0),
+                "hidden": len(mine) - len(shown),
+                "of": len(mine),
+                "chart": draw(mine, "Uptake"),
+            }
+        )
+    return [one for one in made if one["of"]]
 
 
 def answers(rows: list[Row]) -> list[Row]:

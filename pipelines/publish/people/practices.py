@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
+from pipelines.disparity.places import NOWHERE, with_limits
+from pipelines.pseudonyms import pseudonym
 from pipelines.publish.grid import Column, Filter, Grid
 from pipelines.publish.sources import Sources
 from pipelines.publish.vocabulary import RUN_OUT, STATES
 
 MONTHS = 13
+POSITIONS = {"above": "above the limits", "within": "within the limits", "below": "below the limits"}
 
 MEASURES = """
         count(distinct beneficiary_id) as people,
@@ -60,6 +65,7 @@ def view(sources: Sources) -> dict[str, Any]:
                 totals,
                 empty="No practice matches.",
             ),
+            uptake(sources),
             Grid(
                 "practice-months",
                 "The same by month",
@@ -78,3 +84,38 @@ def view(sources: Sources) -> dict[str, Any]:
             ),
         ]
     }
+
+
+def uptake(sources: Sources) -> Grid:
+    """Uptake of each practice's people in the newest year against control limits around everybody, numbers as they are."""
+    cells = sources.frame(
+        "select service_year as year, cell as place, eligible_people as denominator, paid_people as paid"
+        " from marts.fct_uptake_cells where group_kind = 'everybody' and cell_kind = 'practice'"
+        " and service_year = (select max(service_year) from marts.fct_uptake_cells) order by cell"
+    ).with_columns(
+        place_kind=pl.lit("practice"), within=pl.lit(None), is_place=pl.col("place") != NOWHERE["practice"]
+    )
+    people = cells["denominator"].sum()
+    rows = with_limits(cells, cells["paid"].sum() / people if people else None)
+    rows = rows.filter(pl.col("place") != NOWHERE["practice"]).sort("denominator", descending=True)
+    return Grid(
+        "practice-uptake",
+        "People paid for, of those eligible, in the newest year against control limits around everybody",
+        [
+            Column("place", "Practice", link="worklist.html#practice_id={}"),
+            Column("denominator", "Eligible", "number"),
+            Column("numerator", "Paid for", "number"),
+            Column("rate", "Uptake", "percent"),
+            Column("lower_3", "Limits, 99.7 %, from", "percent"),
+            Column("upper_3", "to", "percent"),
+            Column("position", "Against everybody", words=POSITIONS),
+            Column("pseudonym", "On the publishable page", place="detail"),
+        ],
+        [Filter("place", "Practice"), Filter("position", "Against everybody")],
+        rows.with_columns(
+            pseudonym=pl.col("place").map_elements(
+                lambda place: pseudonym(sources.settings, "practice", place), return_dtype=pl.String
+            )
+        ),
+        empty="No practice matches.",
+    )

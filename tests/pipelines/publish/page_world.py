@@ -229,6 +229,37 @@ TABLES["reports.disparity_measures"] = [
     measured("sex", "unknown", 2025, None, None),
     measured("sex", "female", 2024, 60, 2900),
 ]
+
+
+def held_place(
+    kind: str, place: str, eligible: int, paid: int | None, position: str | None
+) -> dict[str, Any]:
+    return {
+        "year": 2025,
+        "place_kind": kind,
+        "place": place,
+        "within": {"practice": "physician", "county": "TX"}[kind],
+        "numerator": paid,
+        "denominator": eligible,
+        "rate": None if paid is None else paid / eligible,
+        "centre": 0.0342,
+        "lower_2": None if paid is None else 0.01,
+        "upper_2": None if paid is None else 0.06,
+        "lower_3": None if paid is None else 0.0,
+        "upper_3": None if paid is None else 0.08,
+        "position": position,
+        "is_suppressed": paid is None,
+        "run_out_state": "complete",
+    }
+
+
+TABLES["reports.disparity_places"] = [
+    held_place("practice", "a1b2", 900, 12, "within"),
+    held_place("practice", "c3d4", 120, 40, "above"),
+    held_place("practice", "e5f6", 80, None, None),
+    held_place("county", "48201", 700, 30, "within"),
+    held_place("county", "48347", 90, None, None),
+]
 TABLES["reports.outreach_basis"] = [
     {"target": "need", "learner": "boosting", "says": "Foretold: an avoidable admission or emergency visit"},
     {"target": "start", "learner": None, "says": "Not foretold: too little is known."},
@@ -477,6 +508,18 @@ PERSONAL: dict[str, list[dict[str, Any]]] = {
             "citation": "OIG report",
         }
         for test, bucket, title in (("duplicates", "duplicate", OIG["title"]), ("total", "total", "In error"))
+    ],
+    "marts.fct_uptake_cells": [
+        {
+            "service_year": 2025,
+            "group_kind": "everybody",
+            "group_value": "everybody",
+            "cell_kind": "practice",
+            "cell": practice,
+            "eligible_people": 15,
+            "paid_people": paid,
+        }
+        for practice, paid in ((PRACTICES[0], 8), (PRACTICES[1], 0), ("none", 1))
     ],
     "flags.oig_lines": [
         {

@@ -144,6 +144,18 @@ def test_reach_by_group_equals_its_table_and_older_years_stand_beside(pages: dic
     assert table.figure("uptake/sex/male", column="gap") == ""
 
 
+def test_places_equal_their_table_and_those_outside_the_limits_come_first(pages: dict[str, Page]) -> None:
+    shown = pages["disparities.html"]
+    rows = [row for row in TABLES["reports.disparity_places"] if row["place_kind"] == "practice"]
+    table = shown.table("places_practice")
+    assert list(table.rows) == ["practice/c3d4", "practice/a1b2"], "the hidden one is not listed"
+    for row in rows:
+        if not row["is_suppressed"]:
+            for column in ("numerator", "denominator", "rate"):
+                assert table.figure(f"practice/{row['place']}", column=column) == as_shown(row[column])
+    assert list(shown.table("places_county").rows) == ["county/48201"]
+
+
 @pytest.mark.parametrize(
     ("meaningful", "lower", "upper", "q", "says"),
     [
