@@ -95,9 +95,9 @@ def add_places(numbers: Numbers, cells: Iterable[Cell], prefix: tuple[Any, ...] 
     Which groups a place has people of is taken to be known.
     """
     nested: dict[tuple[str, str], list[tuple[str, str, tuple[int, int]]]] = {}
-    for kind, group, place_kind, place, *people in cells:
+    for kind, group, place_kind, place, eligible, paid in cells:
         if place_kind in NESTS and kind in (EVERYBODY, *NESTS[place_kind]):
-            nested.setdefault((place_kind, kind), []).append((place, group, (people[0], people[1])))
+            nested.setdefault((place_kind, kind), []).append((place, group, (eligible, paid)))
     for place_kind in NESTS:
         places = nested.get((place_kind, EVERYBODY), [])
         for place, _, people in places:

@@ -95,8 +95,8 @@ def uptake(sources: Sources) -> Grid:
     ).with_columns(
         place_kind=pl.lit("practice"), within=pl.lit(None), is_place=pl.col("place") != NOWHERE["practice"]
     )
-    people = cells["denominator"].sum()
-    rows = with_limits(cells, cells["paid"].sum() / people if people else None)
+    paid, people = int(cells["paid"].sum()), int(cells["denominator"].sum())
+    rows = with_limits(cells, paid / people if people else None)
     rows = rows.filter(pl.col("place") != NOWHERE["practice"]).sort("denominator", descending=True)
     return Grid(
         "practice-uptake",
