@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -227,10 +229,7 @@ def test_bounds_widen_with_how_far_trends_may_differ() -> None:
 
 @pytest.fixture(scope="module")
 def panel() -> pd.DataFrame:
-    """Two cohorts with effects 5, 6, 7 (from period 2) and 1, 3 (from period 3) beside never-adopters, periods 1 to 4, exact trends.
-
-    A stand-in for the county panel that the literature uses, which no installed package carries: every group-time effect is known.
-    """
+    """Two cohorts with effects 5, 6, 7 (from period 2) and 1, 3 (from period 3) beside never-adopters, periods 1 to 4, exact trends."""
     rows = []
     for unit in range(12):
         first, gains = [(2, [5, 6, 7]), (3, [1, 3]), (0, [])][unit // 4]
@@ -253,6 +252,77 @@ def test_staggered_estimators_find_the_group_time_effects(panel: pd.DataFrame) -
 def test_two_way_fixed_effects_misses_them(panel: pd.DataFrame) -> None:
     # a silent fall back of the others to this one would be seen here
     assert staggered.two_way_fixed_effects(panel).estimate == pytest.approx(3.2)
+
+
+# Callaway and Sant'Anna's counties and minimum wages (mpdta, 2003-07), as the documentation of the R package `did` prints the effects by
+# cohort and year against never-treated counties. Before adoption an effect is the change since the year before. Without covariates,
+# in a balanced panel, point estimates hang on nothing but these and the sizes of the cohorts; standard errors do.
+COUNTIES = {2004: 20, 2006: 40, 2007: 131, 0: 309}
+EFFECTS = {
+    2004: {2004: -0.0105, 2005: -0.0704, 2006: -0.1373, 2007: -0.1008},
+    2006: {2004: 0.0065, 2005: -0.0028, 2006: -0.0046, 2007: -0.0412},
+    2007: {2004: 0.0305, 2005: -0.0027, 2006: -0.0311, 2007: -0.0261},
+}
+ROUNDING = 2e-4  # four printed digits, summed
+
+
+@pytest.fixture(scope="module")
+def counties() -> pd.DataFrame:
+    """A panel with the published effects of every cohort and year."""
+    rows = []
+    for first, size in COUNTIES.items():
+        level = {2003: 0.0}
+        for time in range(2004, 2008):
+            base = time - 1 if not first or time < first else first - 1
+            level[time] = level[base] + (EFFECTS[first][time] if first else 0.0)
+        for county in range(size):
+            rows += [
+                (f"{first}/{county}", time, first, 5 + 0.01 * county - 0.02 * (time - 2003) + one)
+                for time, one in level.items()
+            ]
+    return pd.DataFrame(rows, columns=["unit", "time", "first", "outcome"])
+
+
+def test_staggered_estimators_give_the_published_results_of_mpdta(counties: pd.DataFrame) -> None:
+    found, by_time = staggered.callaway_santanna(counties)
+    assert found.estimate == pytest.approx(-0.0400, abs=ROUNDING)
+    published = {-3: 0.0305, -2: -0.0006, -1: -0.0245, 0: -0.0199, 1: -0.0510, 2: -0.1373, 3: -0.1008}
+    told = {one.period: one.estimate for one in by_time}
+    assert told == pytest.approx(published, abs=ROUNDING)
+    assert np.mean([told[period] for period in range(4)]) == pytest.approx(-0.0772, abs=ROUNDING)
+    not_yet, _ = staggered.callaway_santanna(counties, control_group="not_yet_treated")
+    assert not_yet.estimate == pytest.approx(-0.0398, abs=ROUNDING)
+    assert staggered.sun_abraham(counties).estimate == pytest.approx(-0.0400, abs=ROUNDING)
+    assert staggered.imputation(counties).estimate == pytest.approx(-0.0477, abs=ROUNDING)
+
+
+def test_two_way_fixed_effects_of_mpdta_is_the_published_one_and_not_the_effect(
+    counties: pd.DataFrame,
+) -> None:
+    assert staggered.two_way_fixed_effects(counties).estimate == pytest.approx(-0.0365, abs=ROUNDING)
+
+
+def test_estimators_of_pyfixest_that_disagree_with_the_published_results_stay_unused(
+    counties: pd.DataFrame,
+) -> None:
+    """In the version installed `did2s` cannot be fitted to these counties (one unit effect is not estimable), and `lpdid` with
+    `att=True` gives the effect of the last period, not the overall one. Once this fails, they may be looked at again."""
+    import pyfixest
+
+    data = counties.assign(
+        unit=counties["unit"].astype("category").cat.codes + 1,
+        on=((counties["first"] > 0) & (counties["time"] >= counties["first"])).astype(int),
+    )
+    with pytest.raises(ValueError, match="broadcast"), pytest.warns():
+        pyfixest.did2s(
+            data, yname="outcome", first_stage="~0|unit+time", second_stage="~i(on,ref=0)", treatment="on", cluster="unit"
+        )  # fmt: skip
+    local = pyfixest.lpdid(
+        data, yname="outcome", idname="unit", tname="time", gname="first", vcov={"CRV1": "unit"}, pre_window=-3, post_window=3, att=True
+    )  # fmt: skip
+    assert local.tidy()["Estimate"].iloc[0] == pytest.approx(-0.0797, abs=ROUNDING)
+    source = Path(staggered.__file__).read_text(encoding="utf-8")
+    assert "did2s" not in source and "lpdid" not in source
 
 
 def test_precision_scales_with_the_root_of_users() -> None:
