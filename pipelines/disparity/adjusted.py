@@ -218,8 +218,8 @@ def told(
         for group in named:
             matrix[row, first[group] + cell] = 1
         matrix[row, spot] = matrix[row + 1, spot] = matrix[row + 1, spot + 1] = 1
-        others = cells.eligible[cell] - sum(groups[group].eligible[cell] for group in named)
-        known += [float(cells.paid[cell]), float(others)]
+        rest = cells.eligible[cell] - sum(groups[group].eligible[cell] for group in named)
+        known += [float(cells.paid[cell]), float(rest)]
     left, given = matrix.tocsc(), np.array(known)
     lower = np.zeros(left.shape[1])
     values = np.concatenate([paid, people - paid])

@@ -74,7 +74,13 @@ def publish(settings: Settings, as_of: Any) -> Published:
 
 def _frames(made: Published, as_of: Any) -> dict[str, pl.DataFrame]:
     shown = made.counts.with_columns(pl.lit(as_of).alias("as_of"))
-    return {TABLE: made.measures, GRADIENTS: made.gradients, PARTS: made.parts, PLACES: made.places, SHOWN: shown}
+    return {
+        TABLE: made.measures,
+        GRADIENTS: made.gradients,
+        PARTS: made.parts,
+        PLACES: made.places,
+        SHOWN: shown,
+    }
 
 
 def name_of(settings: Settings, kind: str, place: str) -> str:
