@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+SPARK  := .venv-spark/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit docs schedule-demo audit sbom bench lock clean
+.PHONY: help setup run test lint unit docs schedule-demo audit sbom bench spark lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +49,15 @@ sbom: $(STAMP)   ## software bill of materials of the locked packages: out/sbom.
 
 bench: $(STAMP)  ## time, memory and disk of the main job at 10k, 100k and 1M people
 	$(BIN)/python benchmarks/run.py
+
+# An environment of its own: half a gigabyte of jars that only a run on Spark needs. Java 17 or newer must be there.
+$(SPARK): requirements-spark.lock $(STAMP)
+	$(PYTHON) -m venv .venv-spark
+	$(BIN)/uv pip install --quiet --python .venv-spark/bin/python --compile-bytecode --require-hashes -r requirements-spark.lock
+	@touch $(SPARK)
+
+spark: $(SPARK)  ## install Spark and compare what it builds with what DuckDB builds, table by table
+	$(BIN)/python -m benchmarks.parity
 
 clean:           ## remove what runs leave behind (keeps .venv)
 	rm -rf out dbt_project/target dbt_project/logs

@@ -1,21 +1,37 @@
-"""The tables that Spark built and those of DuckDB from the same landing, compared row by row.
+"""The same delivery through the main job on DuckDB and on Spark, and every table of the two compared row by row.
 
-    .venv/bin/python -m benchmarks.parity WAREHOUSE.duckdb SPARK_WAREHOUSE
+    .venv/bin/python -m benchmarks.parity [--people 1000 --months 12 --seed 3] [--keep FOLDER]
 
-prints each table that differs and in which columns; exit status 1 where one does. docs/scale.md says how to build with Spark.
+needs what `make spark` installs; prints each table that differs and in which columns, and writes `benchmarks/results/parity.md`. Exit
+status 1 where a table differs. Two builds that are there already:
+
+    .venv/bin/python -m benchmarks.parity --built WAREHOUSE.duckdb SPARK_WAREHOUSE
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+RESULTS = Path(__file__).resolve().parent / "results"
+REPOSITORY = RESULTS.parent.parent
 # Of two doubles that are sums or quotients of the same numbers in another order, relative to the larger one.
 TOLERANCE = 1e-9
+# So few people that compiling a query takes Spark longer than walking through its rows.
+FEW_PEOPLE = 10_000
+FOR_FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
 FAMILIES = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "integer"),
     **dict.fromkeys(("FLOAT", "DOUBLE"), "double"),
@@ -124,16 +140,95 @@ def told(compared: list[Compared]) -> list[str]:
     ]
 
 
+def published(left: Path, right: Path) -> list[Compared]:
+    """The published tables of two output folders; one that a folder lacks has -1 rows there."""
+    names = sorted({path.name for folder in (left, right) for path in (folder / "tables").glob("*.parquet")})
+    found = []
+    with duckdb.connect() as con:
+        for name in names:
+            files = [folder / "tables" / name for folder in (left, right)]
+            if all(file.exists() for file in files):
+                found.append(compare(con, name.removesuffix(".parquet"), *(f"'{file}'" for file in files)))
+            else:
+                rows = [0 if file.exists() else -1 for file in files]
+                found.append(Compared(name.removesuffix(".parquet"), (rows[0], rows[1]), (), 0))
+    return found
+
+
+def for_few_rows(folder: Path) -> dict[str, str]:
+    """Environment in which Spark starts and plans quickly; writes its configuration into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{name} {value}\n" for name, value in FOR_FEW_ROWS.items()]
+    (folder / "spark-defaults.conf").write_text("".join(lines))
+    return {
+        "SPARK_CONF_DIR": str(folder),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "CCM_SPARK_MASTER": "local[1]",
+        "CCM_SPARK_PARTITIONS": "1",
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }
+
+
+def whole_job(folder: Path, people: int, months: int, seed: int) -> dict[str, float]:
+    """Simulate once and run the main job with each engine into `folder/<engine>`; returns seconds by engine."""
+    ccm = [sys.executable, "-m", "pipelines.cli"]
+    size = ["--people", str(people), "--months", str(months), "--seed", str(seed)]
+    simulated = folder / "simulated"
+    environment = {**os.environ, **(for_few_rows(folder / "conf") if people <= FEW_PEOPLE else {})}
+    subprocess.run([*ccm, "simulate", *size, "--out", str(simulated)], cwd=REPOSITORY, check=True)
+    seconds = {}
+    for target in ("duckdb", "spark"):
+        run = [
+            "run",
+            "--extracts",
+            str(simulated / "extracts"),
+            "--received",
+            "2026-03-31",
+            "--target",
+            target,
+        ]
+        started = time.perf_counter()
+        subprocess.run(
+            [*ccm, *run, "--out", str(folder / target)], cwd=REPOSITORY, env=environment, check=True
+        )
+        seconds[target] = time.perf_counter() - started
+    return seconds
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("warehouse", type=Path, help="warehouse that DuckDB built")
-    parser.add_argument(
-        "tables", type=Path, help="folder of the tables that Spark built (CCM_SPARK_WAREHOUSE)"
-    )
+    parser.add_argument("--people", type=int, default=1_000)
+    parser.add_argument("--months", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
+    parser.add_argument("--built", type=Path, nargs=2, help="compare these two builds and build nothing")
     chosen = parser.parse_args()
-    found = builds(chosen.warehouse, chosen.tables)
-    print("\n".join(told(found)))
-    return 0 if found and all(one.is_equal for one in found) else 1
+    if chosen.built:
+        found = builds(*chosen.built)
+        print("\n".join(told(found)))
+        return 0 if found and all(one.is_equal for one in found) else 1
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = chosen.keep or Path(scratch)
+        seconds = whole_job(folder, chosen.people, chosen.months, chosen.seed)
+        shown = published(folder / "duckdb", folder / "spark")
+        stored = builds(folder / "duckdb" / "warehouse.duckdb", folder / "spark" / "spark")
+    lines = [
+        "# DuckDB and Spark",
+        "",
+        f"Written by `benchmarks/parity.py`: {chosen.people:,} people, {chosen.months} months, seed {chosen.seed}; the whole job took"
+        f" {seconds['spark'] / seconds['duckdb']:.1f} times as long on Spark (a local session on the same cores).",
+        "",
+        "Published tables:",
+        "",
+        *told(shown),
+        "",
+        "All tables that Spark built:",
+        "",
+        *told(stored),
+    ]
+    (RESULTS / "parity.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines[4:]))
+    return 0 if shown and all(one.is_equal for one in [*shown, *stored]) else 1
 
 
 if __name__ == "__main__":

@@ -291,7 +291,12 @@ def main() -> None:
         "--peer", type=Path, help="program that runs a peer's condition models: PROGRAM LANDING SCRATCH"
     )
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
+    parser.add_argument(
+        "--memory-limit", help="of the engine, in the job and in what it is compared with (6GB)"
+    )
     arguments = parser.parse_args()
+    if arguments.memory_limit:
+        os.environ["CCM_MEMORY_LIMIT"] = arguments.memory_limit
     RESULTS.mkdir(exist_ok=True)
     for people in arguments.people:
         folder = Path(tempfile.mkdtemp()) if arguments.keep is None else arguments.keep / str(people)

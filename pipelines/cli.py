@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 FORMATS = ("auto", *READERS)
-TARGETS = ("duckdb",)
+TARGETS = ("duckdb", "spark")
 
 
 class Usage(Exception):
@@ -84,7 +84,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--through", type=month, help="last service month (default: the last enrolment month)")
     run.add_argument("--received", type=day, help="day the delivery was received (default: today)")
-    run.add_argument("--target", choices=TARGETS, default="duckdb", help="engine")
+    run.add_argument(
+        "--target", choices=TARGETS, default="duckdb", help="engine that builds the models (docs/scale.md)"
+    )
     run.add_argument("--conditions", help="published variant of two chronic conditions to screen by")
     run.add_argument(
         "--compare-conditions", action="store_true", help="build every variant, to lie side by side"
@@ -244,6 +246,7 @@ def delivery(path: Path) -> Path:
 
 
 def do_run(chosen: argparse.Namespace) -> int:
+    from pipelines import spark
     from pipelines.extracts.delivery import UnreadableExtract
     from pipelines.extracts.landing import LandingError
     from pipelines.run import Request, run
@@ -252,8 +255,10 @@ def do_run(chosen: argparse.Namespace) -> int:
     from pipelines.window import NothingLanded
 
     try:
-        settings = from_environment(chosen.out, chosen.conditions, chosen.compare_conditions)
-    except UnknownVariant as problem:
+        settings = from_environment(chosen.out, chosen.conditions, chosen.compare_conditions, chosen.target)
+        if settings.target == "spark":
+            spark.check()
+    except (UnknownVariant, spark.NoSpark) as problem:
         raise Usage(str(problem)) from None
     request = Request(
         settings=settings,

@@ -33,6 +33,8 @@ class Settings:
     # Published variant of "two or more chronic conditions" to screen by, and whether all variants are built side by side.
     conditions: str = "ccm_default_ge2"
     compare_conditions: bool = False
+    # Engine that builds the models: duckdb or spark.
+    target: str = "duckdb"
 
     @property
     def encrypted(self) -> Path:
@@ -102,6 +104,11 @@ class Settings:
         return self.out / "dbt"
 
     @property
+    def spark(self) -> Path:
+        """Spark's tables, where no other place is named (CCM_SPARK_WAREHOUSE); the next run makes them anew."""
+        return self.out / "spark"
+
+    @property
     def dagster_home(self) -> Path:
         return self.out / "dagster"
 
@@ -139,6 +146,7 @@ class Settings:
             "CCM_QUARANTINE": str(self.quarantine),
             "CCM_LEDGER": str(self.ledger),
             "CCM_WAREHOUSE": str(self.warehouse),
+            "CCM_SPARK_WAREHOUSE": os.environ.get("CCM_SPARK_WAREHOUSE", str(self.spark)),
             "CCM_TEMPORARY": str(self.temporary),
             "CCM_MEMORY_LIMIT": self.memory_limit,
             "CCM_THREADS": str(self.threads),
@@ -162,6 +170,12 @@ def alerting() -> Alerting:
     """CCM_ALERT_URLS (addresses with blanks between them) and CCM_ALERT_FILE (an Apprise configuration file)."""
     file = os.environ.get("CCM_ALERT_FILE")
     return Alerting(tuple(os.environ.get("CCM_ALERT_URLS", "").split()), Path(file) if file else None)
+
+
+def spark_python() -> Path | None:
+    """CCM_SPARK_PYTHON: a Python with PySpark and dbt-spark, where it is not found by itself."""
+    given = os.environ.get("CCM_SPARK_PYTHON")
+    return Path(given) if given else None
 
 
 def pseudonym_key() -> str | None:
@@ -240,6 +254,7 @@ def from_environment(
     out: Path | None = None,
     conditions: str | None = None,
     compare_conditions: bool = False,
+    target: str = "duckdb",
     *,
     may_be_locked: bool = False,
 ) -> Settings:
@@ -257,6 +272,7 @@ def from_environment(
         threads=int(os.environ.get("CCM_THREADS", str(os.cpu_count() or 2))),
         conditions=chosen,
         compare_conditions=compare_conditions or os.environ.get("CCM_COMPARE_CONDITIONS", "false") == "true",
+        target=target,
     )
     if made.is_locked and not may_be_locked:
         raise Locked(f"{made.out} is encrypted and locked: `ccm unlock --out {made.out}`")

@@ -8,7 +8,7 @@ import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,7 +16,7 @@ import dagster as dg
 import packaging.version
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
-from pipelines import dbt_artifacts, faults, ledger
+from pipelines import dbt_artifacts, faults, ledger, spark
 from pipelines.dbt_process import PARSED
 from pipelines.publish import notes
 from pipelines.run_outcome import row_counts
@@ -100,13 +100,15 @@ def arguments(settings: Settings) -> list[str]:
             "--log-path", folder]  # fmt: skip
 
 
-def resource() -> InstalledDbt:
+def resource(
+    executable: str = sys.executable, first: Sequence[str] = ("-m", "pipelines.dbt_process")
+) -> InstalledDbt:
     # This Python's dbt, whatever PATH says, in a process that does not outlive the run.
     return InstalledDbt(
         project_dir=str(DBT_PROJECT),
         profiles_dir=str(DBT_PROJECT),
-        dbt_executable=sys.executable,
-        global_config_flags=["-m", "pipelines.dbt_process"],
+        dbt_executable=executable,
+        global_config_flags=list(first),
     )
 
 
@@ -164,13 +166,17 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
             run.step("warehouse"),
             without_texts(run, settings.dbt_target, settings.dbt_target / "build.log") as log,
         ):
-            command = [*BUILD, "--vars", json.dumps(run.window().as_vars())]
+            window = ["--vars", json.dumps(run.window().as_vars())]
             # dbt's own lines go to a file: a run prints one line a step.
             with (
                 contextlib.redirect_stdout(log),
                 temporary_environment({PARSED: str(settings.dbt_target / PARSED_FILE)}),
             ):
-                yield from dbt.cli(command, context=context, target_path=settings.dbt_target).stream()
+                if settings.target == "spark":
+                    yield from build_on_spark(settings, dbt, context, window)
+                else:
+                    command = [*BUILD, *window]
+                    yield from dbt.cli(command, context=context, target_path=settings.dbt_target).stream()
         yield from counted(settings)
 
     return warehouse
@@ -180,6 +186,29 @@ def counted(settings: Settings) -> Iterator[dg.AssetObservation]:
     """How many rows each built table holds, to stand beside its asset; never a row of them."""
     for name, rows in row_counts(settings).items():
         yield dg.AssetObservation(asset_key=name.split("."), metadata={"dagster/row_count": rows})
+
+
+def build_on_spark(
+    settings: Settings, dbt: InstalledDbt, context: dg.AssetExecutionContext, window: list[str]
+) -> Iterator[Any]:
+    """Seeds and models by Spark; then their rows, the views and the data tests by DuckDB."""
+    spark.prepare(settings)
+    artifacts = settings.dbt_target / "spark"
+    models = ["build", *spark.TARGET, *spark.MODELS_ALONE, *window]
+    # Spark's names of relations are others, so it parses the project for itself.
+    with temporary_environment({PARSED: ""}):
+        try:
+            yield from (
+                resource(*spark.executable()).cli(models, context=context, target_path=artifacts).stream()
+            )
+        except Exception:
+            # where the run looks for what failed, and takes the texts of errors away
+            spark.hand_over_results(artifacts, settings.dbt_target)
+            raise
+    spark.take_over(settings, artifacts)
+    dbt.cli(["run", "--select", "config.materialized:view", *window], target_path=settings.dbt_target).wait()
+    tests = ["build", "--resource-type", "test", *window]
+    yield from dbt.cli(tests, context=context, target_path=settings.dbt_target).stream()
 
 
 @contextlib.contextmanager
@@ -197,7 +226,7 @@ def without_texts(run: Any, target: Path, log: Path) -> Iterator[TextIO]:
 
 def propose(settings: Settings, run: Any) -> None:
     """Ask the rules about proposed bills and build what comes of it; raises where a model or a test fails."""
-    command = [*PROPOSALS, "--vars", json.dumps(run.window().as_vars())]
+    window = ["--vars", json.dumps(run.window().as_vars())]
     target = settings.dbt_target / "proposals"
     with (
         # the parse that dagster-dbt starts from is the run's own, never one that another command left in the project
@@ -205,7 +234,18 @@ def propose(settings: Settings, run: Any) -> None:
         without_texts(run, target, settings.dbt_target / "proposals.log") as log,
         contextlib.redirect_stdout(log),
     ):
-        resource().cli(command, target_path=target).wait()
+        if settings.target == "spark":
+            artifacts = target / "spark"
+            models = [*PROPOSALS, *spark.TARGET, "--exclude-resource-type", "test", *window]
+            try:
+                resource(*spark.executable()).cli(models, target_path=artifacts).wait()
+            except Exception:
+                spark.hand_over_results(artifacts, target)
+                raise
+            spark.take_over(settings, artifacts)
+            resource().cli([*PROPOSALS, "--resource-type", "test", *window], target_path=target).wait()
+        else:
+            resource().cli([*PROPOSALS, *window], target_path=target).wait()
 
 
 @contextlib.contextmanager

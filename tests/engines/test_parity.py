@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.parity import Compared, builds, compare, kind_of, told
+from benchmarks.parity import Compared, builds, compare, kind_of, published, told
 
 
 @pytest.fixture
@@ -89,3 +89,14 @@ def test_tables_of_two_builds_are_found_by_name(tmp_path: Path) -> None:
         "marts.new": False,
     }
     assert told(list(found.values()))[-1] == "- 1 of 3 tables are equal, 1 rows"
+
+
+def test_a_published_table_that_one_side_lacks_is_told(tmp_path: Path) -> None:
+    for folder, names in (("left", ("both", "left_only")), ("right", ("both",))):
+        (tmp_path / folder / "tables").mkdir(parents=True)
+        for name in names:
+            duckdb.sql(
+                f"copy (select 1 as a) to '{tmp_path}/{folder}/tables/{name}.parquet' (format parquet)"
+            )
+    found = published(tmp_path / "left", tmp_path / "right")
+    assert [(one.name, one.is_equal) for one in found] == [("both", True), ("left_only", False)]

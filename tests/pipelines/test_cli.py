@@ -104,7 +104,7 @@ def test_bad_input_is_one_line_and_exit_status_2(
         ["run", "--as-of", "31.12.2025"],
         ["run", "--through", "2025-13"],
         ["run", "--format", "pdf"],
-        ["run", "--target", "spark"],
+        ["run", "--target", "postgres"],
         ["simulate", "--people", "0", "--out", "x"],
     ],
 )
@@ -113,6 +113,15 @@ def test_bad_arguments_are_exit_status_2(arguments: list[str], capsys: pytest.Ca
         main(arguments)
     assert left.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_run_on_spark_without_spark_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CCM_SPARK_PYTHON", str(tmp_path / "no-python"))
+    assert main(["run", "--target", "spark", "--out", str(tmp_path / "out")]) == 2
+    assert "no-python" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unreadable_delivery_is_named_without_a_traceback(tmp_path: Path) -> None:
