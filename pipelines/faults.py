@@ -37,7 +37,8 @@ FAULTS = (
     _fault(
         "out_of_memory",
         "more memory was needed than there is: raise CCM_MEMORY_LIMIT, lower CCM_THREADS, or free memory, and run again",
-        r"out of memory|OutOfMemory|failed to allocate|could not allocate|MemoryError|exit code `?-9\b",
+        r"out of memory|OutOfMemory|failed to allocate|could not allocate|cannot allocate memory|MemoryError|exit code `?-9\b"
+        r"|can't start new thread|bad[ _]alloc",
     ),
     _fault(
         "locked",

@@ -52,16 +52,14 @@ def main() -> int:
         for delivery in deliveries:
             arrived = time.monotonic()
             copy(chosen.out / "simulated" / delivery["folder"], inbox / delivery["received"], say)
-            while (as_of := published(settings).get("as_of")) != delivery["received"]:
+            while not (record := record_of(settings, delivery["received"])).get("success"):
                 if time.monotonic() - started > chosen.minutes * 60:
-                    say(f"time is up; published as of {as_of}; see {settings.out / 'dagster'}")
+                    say(f"time is up; see {settings.run_records} and {settings.dagster_home}")
                     return 1
-                stopped = why_it_stopped(settings, delivery["received"])
-                if stopped:
-                    say(f"the run stopped: {stopped}; see {settings.run_records}")
+                if record and not (record["fault"] or {}).get("is_transient"):
+                    say(f"the run stopped: {', '.join(record['failed'])}; see {settings.run_records}")
                     return 1
                 time.sleep(2)
-            record = published(settings)
             say(
                 f"published: as of {record['as_of']}, through {record['through']}, {len(record['inputs'])} deliveries,"
                 f" {time.monotonic() - arrived:.0f} s after the first file came"
@@ -109,28 +107,14 @@ def copy(source: Path, target: Path, say: Any) -> None:
     say(f"{target.name}: all {len(files)} files are there")
 
 
-def published(settings: Settings) -> dict[str, Any]:
-    """The record of the publication that stands, empty where there is none."""
-    return record_in(settings.published_record)
+def record_of(settings: Settings, received: str) -> dict[str, Any]:
+    """The record of the last run where that was the run of the delivery received that day, else empty.
 
-
-def why_it_stopped(settings: Settings, received: str) -> str:
-    """What failed in the last run, where that was the run of the delivery received that day and will not be tried again."""
-    record = record_in(settings.run_record)
-    if (
-        record.get("as_of") != received
-        or record.get("success")
-        or (record.get("fault") or {}).get("is_transient")
-    ):
-        return ""
-    return ", ".join(record["failed"])
-
-
-def record_in(path: Path) -> dict[str, Any]:
-    """A run's record, empty where there is none to read."""
+    It is written last: what it tells is published and in the ledger.
+    """
     with suppress(OSError, ValueError):
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+        found: dict[str, Any] = json.loads(settings.run_record.read_text())
+        return found if found.get("as_of") == received else {}
     return {}
 
 

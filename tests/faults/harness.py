@@ -75,9 +75,9 @@ class World:
         shutil.copytree(self.base, folder, symlinks=True)
         return folder
 
-    def run(self, out: Path, extracts: Path, received: str, prepare: Callable[[], None] | None = None,
+    def run(self, out: Path, extracts: Path | None, received: str, prepare: Callable[[], None] | None = None,
             watch: Callable[[int], None] | None = None, said: str = "") -> Ended:  # fmt: skip
-        """One run in a process of its own; `prepare` disturbs it from inside, `watch` from outside by its process's number."""
+        """One run in a process of its own, of what is landed where there are no `extracts`; `prepare` disturbs it from inside, `watch` from outside by its process's number."""
         words = self.place / f"said-{out.name}{said}"
         child = os.fork()
         if child == 0:
@@ -91,7 +91,12 @@ class World:
 
 
 def run_here(
-    template: Path, out: Path, extracts: Path, received: str, said: Path, prepare: Callable[[], None] | None
+    template: Path,
+    out: Path,
+    extracts: Path | None,
+    received: str,
+    said: Path,
+    prepare: Callable[[], None] | None,
 ) -> None:
     with said.open("w") as sink:
         os.dup2(sink.fileno(), 1)
@@ -107,7 +112,8 @@ def run_here(
     status = 70
     try:
         on = ["--received", received] if received else []
-        status = main(["run", "--extracts", str(extracts), *on, "--out", str(out)])
+        of = ["--extracts", str(extracts)] if extracts else ["--landed"]
+        status = main(["run", *of, *on, "--out", str(out)])
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from pipelines import checks, definitions, warehouse
 from pipelines.disparity import reach
@@ -102,10 +103,8 @@ def install(template: Path) -> None:
     checks.run_contracts = lambda settings: []
     checks.run_release = lambda settings, window: []
     site.build = pages
-    nothing = SimpleNamespace(height=0)
-    reach.publish = lambda settings, as_of: SimpleNamespace(  # type: ignore[assignment]
-        measures=nothing, gradients=nothing, parts=nothing, places=nothing, told=0, asked=0, kept_back=0
-    )
+    empty = {one.name: 0 if one.type == "int" else pl.DataFrame() for one in fields(reach.Published)}
+    reach.publish = lambda settings, as_of: reach.Published(**empty)  # type: ignore[arg-type]
     ranking.publish = lambda settings: ranking.Ranked({}, [], ranking.BY_RULE, 0)
     restatement.publish = lambda settings, made_from: 0
     checks.contract_specs = lambda: [dg.AssetCheckSpec(checks.VOLUMES, asset=checks.LANDING, blocking=True)]

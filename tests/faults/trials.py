@@ -37,6 +37,13 @@ def all_trials(kills: int, chance: random.Random) -> list[Trial]:
         Trial("clock change", "jumps back while the run goes on", clock_jumps, may_succeed=True),
         *(held(mode) for mode in ("reader", "writer")),
         *(spoilt("warehouse.duckdb", how) for how in ("empty", "cut", "overwritten", "header")),
+        Trial(
+            "corrupted file",
+            "built again from landing",
+            damaged,
+            says="ccm run --landed",
+            mend=built_from_landing,
+        ),
         *(spoilt("dagster/history/runs.db", how) for how in ("overwritten", "header")),
         *(spoilt_landing(how) for how in ("cut", "gone")),
         Trial("ledger lost", "restored from the backup", ledger_lost, may_succeed=True, mend=ledger_restored),
@@ -282,17 +289,20 @@ def clock_jumps(world: World, out: Path) -> Ended:
 def spoilt_landing(how: str) -> Trial:
     """A landed file that is damaged or gone: the run stops and says so; restored from the backup, all is as before."""
 
-    def file(out: Path) -> Path:
-        return sorted((out / "landing").glob("batch-*/claims.parquet"))[0]
+    def place(world: World) -> Path:
+        return sorted((world.base / "landing").glob("batch-*/claims.parquet"))[0].relative_to(world.base)
 
     def disturb(world: World, out: Path) -> Ended:
-        content = file(out).read_bytes()
-        file(out).unlink() if how == "gone" else file(out).write_bytes(content[: len(content) // 2])
+        file = out / place(world)
+        content = file.read_bytes()
+        file.unlink() if how == "gone" else file.write_bytes(content[: len(content) // 2])
+        named = in_child(lambda: wrong_with(out))
+        if str(place(world)) not in named:
+            return Ended(70, f"doctor says: {named}")
         return again(world, out)
 
     def mend(world: World, out: Path) -> None:
-        kept = sorted((world.base / "landing").glob("batch-*/claims.parquet"))[0]
-        shutil.copyfile(kept, out / kept.relative_to(world.base))
+        shutil.copyfile(world.base / place(world), out / place(world))
 
     return Trial("corrupted file", f"landing, {how}", disturb, says="restore", mend=mend)
 
@@ -351,6 +361,26 @@ def spoilt(name: str, how: str) -> Trial:
         return ended
 
     return Trial("corrupted file", f"{name}, {how}", disturb, may_succeed=True)
+
+
+def damaged(world: World, out: Path) -> Ended:
+    """What the page of operation says of a damaged warehouse: a command that reads it says what to do, and doctor the same."""
+    (out / "warehouse.duckdb").resolve().write_bytes(b"no database")
+    told, named = in_child(lambda: explain(out)), in_child(lambda: wrong_with(out))
+    return Ended(1 if told in named else 70, told)
+
+
+def built_from_landing(world: World, out: Path) -> None:
+    ended = world.run(out, None, "", said="landed")
+    assert ended.status == 0, ended.last_line
+
+
+def wrong_with(out: Path) -> str:
+    """What `ccm doctor` says is wrong."""
+    from pipelines.doctor import examine
+    from pipelines.settings import Settings
+
+    return "; ".join(finding.says for finding in examine(Settings(out=out)) if not finding.fine)
 
 
 def explain(out: Path) -> str:

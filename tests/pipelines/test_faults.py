@@ -33,7 +33,17 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize(("name", "text"), TEXTS.items(), ids=TEXTS)
+# What a process that may not have more memory says where no engine is at work.
+WITHOUT_ENGINE = (
+    "RuntimeError: can't start new thread",
+    "std::bad_alloc",
+    "[Errno 12] Cannot allocate memory",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [*TEXTS.items(), *(("out_of_memory", text) for text in WITHOUT_ENGINE)]
+)
 def test_the_texts_of_engines_are_known_by_their_marks_and_not_repeated(name: str, text: str) -> None:
     fault = faults.diagnose(["something else", text])
     assert fault is not None and fault.name == name

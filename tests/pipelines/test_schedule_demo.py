@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from contextlib import nullcontext
@@ -75,11 +76,11 @@ def call(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> int:
 def test_each_month_is_waited_for_before_the_next_arrives(
     demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def newest(settings: Any) -> dict[str, Any]:
+    def newest(settings: Any, received: str) -> dict[str, Any]:
         days = sorted(path.name for path in (demo / "inbox").iterdir())
-        return {"as_of": days[-1], "through": days[-1][:7], "inputs": days}
+        return {"success": True, "as_of": days[-1], "through": days[-1][:7], "inputs": days}
 
-    monkeypatch.setattr(schedule_demo, "published", newest)
+    monkeypatch.setattr(schedule_demo, "record_of", newest)
     assert call(monkeypatch, demo) == 0
     said = capsys.readouterr().out
     assert [line.split("published: ")[1][:16] for line in said.splitlines() if "published" in line] == [
@@ -91,7 +92,7 @@ def test_each_month_is_waited_for_before_the_next_arrives(
 def test_it_gives_up_when_the_time_is_up(
     demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(schedule_demo, "published", lambda settings: {})
+    monkeypatch.setattr(schedule_demo, "record_of", lambda settings, received: {})
     assert call(monkeypatch, demo, "--minutes", "0") == 1
     assert "time is up" in capsys.readouterr().out
 
@@ -99,15 +100,21 @@ def test_it_gives_up_when_the_time_is_up(
 def test_it_ends_when_a_run_stopped(
     demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = {"as_of": "2025-01-31", "success": False, "failed": ["check one on two"], "fault": None}
+    stopped = {"as_of": "2025-01-31", "success": False, "failed": ["check one on two"], "fault": None}
 
-    def standing(path: Path) -> dict[str, Any]:
-        return record if path.name == "run.json" and "published" not in path.parts else {}
+    def told(record: dict[str, Any]) -> str:
+        """What the demonstration says where the run of the first delivery leaves `record`."""
+        place = demo / "out" / "run.json"
+        monkeypatch.setattr(schedule_demo.time, "sleep", lambda seconds: written(place, record))
+        assert call(monkeypatch, demo, "--minutes", "0.01") == 1
+        return capsys.readouterr().out
 
-    monkeypatch.setattr(schedule_demo, "record_in", standing)
-    assert call(monkeypatch, demo) == 1
-    assert "the run stopped: check one on two" in capsys.readouterr().out
-    # what may pass is tried again by itself
-    record["fault"] = {"is_transient": True}
-    assert call(monkeypatch, demo, "--minutes", "0") == 1
-    assert "time is up" in capsys.readouterr().out
+    assert "the run stopped: check one on two" in told(stopped)
+    # what may pass is tried again by itself, and the record of another delivery says nothing of this one
+    assert "time is up" in told({**stopped, "fault": {"is_transient": True}})
+    assert "time is up" in told({**stopped, "as_of": "2024-12-31"})
+
+
+def written(path: Path, record: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record))
