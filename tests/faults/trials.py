@@ -57,8 +57,6 @@ def quick_trials() -> list[Trial]:
     return [
         killed_at_step("warehouse", "after"),
         killed_in_a_write("tables"),
-        vanishing("rewritten"),
-        Trial("two runs at once", "a second run beside the first", two_at_once, says="is being written by"),
         spoilt_landing("cut"),
     ]
 
@@ -408,6 +406,7 @@ def memory(megabytes: int) -> Trial:
         f"{megabytes} MB of addresses",
         lambda world, out: again(world, out, prepare),
         may_succeed=True,
+        says="memory",
     )
 
 
