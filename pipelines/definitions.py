@@ -137,6 +137,7 @@ def build(context: RunContext) -> dg.Definitions:
                     dg.AssetKey(["reports_internal", "int_worklist_candidates"]),
                     dg.AssetKey(["marts", "fct_outreach_outcomes"]),
                     dg.AssetKey(["reports", "rpt_capture_by_month"]),
+                    checks.DISPARITY,
                 ],
                 description="Whom each practice asks first: candidates ranked by the need foretold (by rule where too little is"
                 " known), within capacity and with floors for groups; its tests and fairness report beside it. Person-level.",

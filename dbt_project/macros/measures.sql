@@ -5,12 +5,12 @@
 {% endmacro %}
 
 {% macro coded_stratum_kinds() %}
-{{ return(['race_ethnicity', 'dual_status', 'sex', 'entitlement', 'practice_type']) }}
+{{ return(['race_ethnicity', 'dual_status', 'low_income_subsidy', 'sex', 'entitlement', 'practice_type']) }}
 {% endmacro %}
 
 {# Groups of the place of residence, which are known where the user brought measures of areas. #}
 {% macro area_stratum_kinds() %}
-{{ return(['rurality', 'commuting_area', 'deprivation', 'vulnerability']) }}
+{{ return(['rurality', 'commuting_area', 'deprivation', 'vulnerability', 'shortage']) }}
 {% endmacro %}
 
 {# Measures: name, numerator and denominator (columns of fct_measure_counts), and whether the numerator is a part of the

@@ -17,7 +17,10 @@ from scipy import stats
 from pipelines.disparity.counts import EVERYBODY, Numbers
 
 # Kind of place -> kinds of group that a place lies in as a whole or nearly so, which are published with it.
-NESTS = {"practice": ("practice_type",), "county": ("state", "rurality", "deprivation", "vulnerability")}
+NESTS = {
+    "practice": ("practice_type",),
+    "county": ("state", "rurality", "deprivation", "vulnerability", "shortage"),
+}
 COUNTS = ("eligible_people", "paid_people")
 NOWHERE = {"practice": "none", "county": "unknown"}  # people of no place; counted, but held to no limits
 TWO_SIGMA, THREE_SIGMA = 0.9545, 0.9973

@@ -182,6 +182,7 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
         if one["group_kind"] in published:
             years[one["period_start"].year][one["group_kind"], one["group_value"]] = one
     window = {count: people for count, people, _ in of_run(con)}
+    steps = steps_of_run(con)
     for year, counts in years.items():
         mine = [month for month in months if month.year == year]
         fill_year(made.numbers, counts, prefix=(year,))
@@ -205,7 +206,7 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
             names = {state: ("capture", month, state) for state in months[month]}
             beside_month(made.numbers, (year,), ("month", month), names)
         for count in window:
-            made.part(("funnel", "window", steps_of_run(con)[count]), (*every, count))
+            made.part(("funnel", "window", steps[count]), (*every, count))
     for year, state, people, is_shown in _rows(
         con,
         "select cells.service_year, cells.state, cells.people, shown.people is not null from"
@@ -218,6 +219,13 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
         for month in months:
             if month.year == year and state in months[month]:
                 made.part(name, ("capture", month, state))
+        of = next((one for one in ("billed", "eligible") if is_of(state, one)), "enrolled")
+        for whole in (
+            (year, EVERYBODY, EVERYBODY, f"{of}_people"),
+            ("funnel", "window", steps.get(f"{of}_people")),
+        ):
+            if whole in made.numbers.place:
+                made.part(whole, name)
 
 
 def _places(con: duckdb.DuckDBPyConnection, made: Tables, year: int, shown: set[Any]) -> None:

@@ -204,6 +204,7 @@ def _optional(kind: str) -> list[str]:
                 f"FIPS_STATE_CNTY_{month}_CD",
                 f"MDCR_STUS_{month}_CD",
                 f"META_DUAL_ELGBL_STUS_{month}_CD",
+                f"CST_SHR_GRP_{month}_CD",
                 f"HMO_{number}_IND",
             )
         ]
@@ -347,7 +348,7 @@ def _months(file: _File) -> str:
         f"""{{
             'month': '{number:02}', 'buyin': upper({col(f"MDCR_ENTLMT_BUYIN_{number}_IND")}),
             'hmo': upper({col(f"HMO_{number}_IND")}), 'dual': upper({col(f"META_DUAL_ELGBL_STUS_{name}_CD")}),
-            'status': {col(f"MDCR_STUS_{name}_CD")}}}"""
+            'status': {col(f"MDCR_STUS_{name}_CD")}, 'subsidy': {col(f"CST_SHR_GRP_{name}_CD")}}}"""
         for number, name in enumerate(MONTHS, 1)
     )
 
@@ -368,6 +369,7 @@ def _months(file: _File) -> str:
                     when said.buyin is not null then 'false' end as is_medicare_advantage,
                case when said.dual in ('**', 'AA') then '99' else {_padded("said.dual", 2)} end
                    as dual_status_code,
+               {_padded("said.subsidy", 2)} as low_income_subsidy_code,
                {_padded("said.status", 2)} as medicare_status_code,
                'month' as coverage_grain,
                source_file, source_row

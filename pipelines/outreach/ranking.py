@@ -77,7 +77,7 @@ def build(con: duckdb.DuckDBPyConnection) -> Ranked:
         placed, chosen, score, lines, start.foretell(people) if isinstance(start, Learnt) else None
     )
     published, given_away = release.shown(
-        findings, evidence.largest_small_cell, _eligible(con, evidence, need)
+        findings, evidence.largest_small_cell, _eligible(con, evidence, need), _of_year(con, evidence)
     )
     tables = {
         "worklist": worklist,
@@ -220,3 +220,13 @@ def _eligible(
         counts = [row[0] for row in rows]
         found[measure] = None if None in counts or len(counts) < len(of) else int(sum(counts))
     return found
+
+
+def _of_year(con: duckdb.DuckDBPyConnection, evidence: Evidence) -> dict[tuple[str, str], int]:
+    """(kind, group) -> people eligible in the year of the worklist's month, where the measures show that."""
+    rows = con.execute(
+        "select group_kind, group_value, value from reports.shown_measure_counts where count = 'eligible_people'"
+        " and value is not null and year in (select year(unnest($months)))",
+        {"months": evidence.listed["service_month"].unique().to_list()},
+    ).fetchall()
+    return {(kind, group): people for kind, group, people in rows}

@@ -1,18 +1,18 @@
 """What of the fairness report may be shown: small counts and what would give them away are hidden, and an audit says so.
 
 People of a group and those of them with an event (or asked) add up to everybody, and everybody is part of the eligible people whom the
-page of capture shows for the same months. Figures go with the counts that they are made of.
+page of capture shows for the same months, as a group on the worklist is of the eligible people of the year in the measures. Figures go with the counts that they are made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
 import polars as pl
 
-from pipelines.disparity.counts import Numbers
+from pipelines.disparity.counts import Numbers, beside
 from pipelines.disparity.disclosure import audit, suppress
 from pipelines.outreach.fairness import EVERYBODY, Finding
 
@@ -25,17 +25,22 @@ SCHEMA = {
 
 
 def shown(
-    findings: Sequence[Finding], limit: int, eligible: dict[str, int | None]
+    findings: Sequence[Finding],
+    limit: int,
+    eligible: Mapping[str, int | None],
+    of_year: Mapping[tuple[str, str], int] | None = None,
 ) -> tuple[pl.DataFrame, int]:
     """The findings as published, and how many protected numbers could still be told (0, or the table must not be shown).
 
     `eligible`: measure -> the eligible people of the same months as the page of capture shows them, None where it hides them.
+    `of_year`: (kind, group) -> people eligible in the year as the measures show them; those on the worklist are part of them.
     """
     rows, told = [], 0
     visible: dict[tuple[str, str], bool] = {}
     for measures in (("asked_over_need",), ("observed_over_expected", "calibration_slope")):
         mine = [one for one in findings if one.measure in measures]
-        visible, told_here = _visible(mine, limit, eligible.get(measures[0]))
+        wider = of_year if "asked_over_need" in measures else None
+        visible, told_here = _visible(mine, limit, eligible.get(measures[0]), wider or {})
         told += told_here
         rows += [_row(one, shown=visible[one.group_kind, one.group_value]) for one in mine]
     # Parts of those people: no counts, and figures of a kind only where every part of every group of it is large or nobody.
@@ -68,7 +73,7 @@ def _are_large(part: Finding, whole: Finding, limit: int) -> bool:
 
 
 def _visible(
-    findings: Sequence[Finding], limit: int, eligible: int | None
+    findings: Sequence[Finding], limit: int, eligible: int | None, of_year: Mapping[tuple[str, str], int]
 ) -> tuple[dict[tuple[str, str], bool], int]:
     """Group -> whether its counts may be shown; and how many protected numbers can be told all the same."""
     groups = {(one.group_kind, one.group_value): one for one in findings}
@@ -97,6 +102,12 @@ def _visible(
         numbers.add("others", others, is_table=False, is_protected=numbers.is_small(others))
         numbers.known.add("eligible")
         numbers.equate({"eligible": 1.0, (all_of, "people"): -1.0, "others": -1.0})
+    for key, people in of_year.items():
+        # A group that is called otherwise there, or has moved since, is no part of it.
+        if key in groups and people >= groups[key].people:
+            numbers.add(("year", key), people, is_table=False, is_protected=False)
+            numbers.known.add(("year", key))
+            beside(numbers, ("year", key), [(key, "people")])
     release = numbers.release()
     display = suppress(release)
     place = numbers.place

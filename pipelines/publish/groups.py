@@ -11,10 +11,12 @@ KINDS = {
     "everybody": "Everybody",
     "race_ethnicity": "Race and ethnicity",
     "dual_status": "Medicaid",
+    "low_income_subsidy": "Low-income subsidy",
     "sex": "Sex",
     "age_band": "Age",
     "entitlement": "First entitled by",
     "practice_type": "Practice",
+    "shortage": "Shortage of primary care",
 }
 NAMES = {
     ("race_ethnicity", "white"): "White",

@@ -105,6 +105,8 @@ def person_tables(parameters: dict[str, Any], calendar: Calendar, people: People
         has_part_b=pl.Series(people.part_b[person, month]),
         is_medicare_advantage=pl.Series(people.advantage[person, month]),
         dual_status_code=pl.Series(people.dual_code.tolist()).gather(person),
+        # Drug plans are not simulated.
+        low_income_subsidy_code=pl.lit(None, dtype=pl.String),
         medicare_status_code=text(["10", "11", "20", "21"], status.astype(np.int64)),
         has_hospice_election=pl.Series(people.hospice[person, month]),
         coverage_grain=pl.lit("month"),

@@ -81,7 +81,7 @@ def _indices() -> pl.DataFrame:
 
 
 def _areas(places: list[dict[str, Any]]) -> pl.DataFrame:
-    """area_measures of the simulated places: commuting code and deprivation by ZIP code, vulnerability by county, all made up."""
+    """area_measures of the simulated places: commuting code and deprivation by ZIP code, vulnerability and shortage by county, all made up."""
     by_zip = [
         ("zip_code", zip_code, measure, str(value))
         for place in places
@@ -90,6 +90,16 @@ def _areas(places: list[dict[str, Any]]) -> pl.DataFrame:
     ]
     by_county = [
         ("county", place["county_fips"], "svi", f"{np.mean(place['deprivation']) / 100:.4f}")
+        for place in places
+    ]
+    # As many places are short of primary care as are deprived or rural in part: where both lie above the middle.
+    by_county += [
+        (
+            "county",
+            place["county_fips"],
+            "hpsa_primary_care",
+            "14" if min(place["deprivation"]) > 60 else "-1",
+        )
         for place in places
     ]
     names = ["area_kind", "area_code", "measure", "measure_value"]

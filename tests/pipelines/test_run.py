@@ -161,6 +161,12 @@ HIDING = {
         ("service_month", "state", "criterion"),
         "people",
     ),
+    "rpt_capture_by_year": (
+        "(select cast(extract(year from service_month) as integer) as service_year, state,"
+        " count(distinct beneficiary_id) as people from marts.capture_months where has_coverage_row group by all)",
+        ("service_year", "state"),
+        "people",
+    ),
     "rpt_funnel": (
         "(select chain as period, step, people from reports_internal.int_funnel_counts)",
         ("period", "step"),
@@ -178,7 +184,10 @@ HIDING = {
     ),
     "shown_measure_counts": (
         "(unpivot (select year(period_start) as year, * exclude (period, period_start) from marts.fct_measure_counts"
-        " where period = 'year') on columns(* exclude (year, group_kind, group_value)) into name count value value)",
+        " where period = 'year') on columns(* exclude (year, group_kind, group_value)) into name count value value"
+        " union all unpivot (select service_year as year, cell_kind as group_kind, cell as group_value, eligible_people, paid_people"
+        " from marts.fct_uptake_cells where group_kind = 'everybody' and cell_kind in ('practice', 'county'))"
+        " on eligible_people, paid_people into name count value value)",
         ("year", "group_kind", "group_value", "count"),
         "value",
     ),

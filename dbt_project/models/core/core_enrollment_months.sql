@@ -6,6 +6,7 @@ select
     enrollment.has_part_b,
     enrollment.is_medicare_advantage,
     enrollment.dual_status_code,
+    enrollment.low_income_subsidy_code,
     enrollment.medicare_status_code,
     enrollment.has_hospice_election,
     enrollment.coverage_grain

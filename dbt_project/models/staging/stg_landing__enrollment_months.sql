@@ -5,6 +5,7 @@ select
     has_part_b,
     is_medicare_advantage,
     dual_status_code,
+    low_income_subsidy_code,
     medicare_status_code,
     has_hospice_election,
     coverage_grain,

@@ -245,6 +245,8 @@ def test_months_of_coverage_are_read_from_the_flags(delivery: Any) -> None:
         "META_DUAL_ELGBL_STUS_FEB_CD": "2",
         "META_DUAL_ELGBL_STUS_MAR_CD": "**",
         "MDCR_STUS_SEPT_CD": "11",
+        "CST_SHR_GRP_MAR_CD": "3",
+        "CST_SHR_GRP_SEPT_CD": "09",
         # Nothing is said about December.
         "MDCR_ENTLMT_BUYIN_12_IND": "",
         "META_DUAL_ELGBL_STUS_DEC_CD": " ",
@@ -266,6 +268,8 @@ def test_months_of_coverage_are_read_from_the_flags(delivery: Any) -> None:
     ]
     assert [month[0] for month in months] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert months[8][5] == "11"
+    subsidies = delivery.rows(batch, "enrollment_months", "month(service_month), low_income_subsidy_code")
+    assert [code for _, code in subsidies] == [None, None, "03", None, None, None, None, None, "09"]
     assert delivery.quarantined(batch) == [
         ("beneficiary_2023.csv", 2, "has_part_a", "not_a_boolean"),
         ("beneficiary_2023.csv", 2, "is_medicare_advantage", "not_a_boolean"),

@@ -118,6 +118,27 @@ def test_the_difference_to_the_page_of_capture_is_protected() -> None:
     assert told == 0 and everybody["people"].to_list() == [None]
 
 
+@pytest.mark.parametrize(("of_year", "hides"), [(900, False), (904, True), (940, False)])
+def test_few_eligible_people_of_a_group_who_are_not_on_the_list_cannot_be_told(
+    of_year: int, hides: bool
+) -> None:
+    """The measures show how many of a group are eligible in the year; the list, how many of them it holds."""
+    findings = [
+        Finding("asked_over_need", kind, group, people, asked, 0.5, 1.0, 0.9, 1.1, 0.9, None, "pass")
+        for kind, group, people, asked in (
+            ("everybody", "everybody", 2000, 600),
+            ("sex", "female", 900, 300),
+            ("sex", "male", 1100, 300),
+        )
+    ]
+    shown, told = release.shown(
+        findings, 10, {}, {("sex", "female"): of_year, ("sex", "unheard of"): 40, ("sex", "male"): 9}
+    )
+    people = dict(shown.select("group_value", "people").iter_rows())
+    assert told == 0
+    assert (people["female"] is None) is hides
+
+
 def test_the_audit_finds_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(release, "suppress", lambda one: one.is_table.copy())
     assert audit is release.audit

@@ -62,6 +62,7 @@ select
     practised.service_month,
     beneficiaries.race_ethnicity_code as race_ethnicity,
     enrollment.dual_status_code as dual_status,
+    enrollment.low_income_subsidy_code as low_income_subsidy,
     beneficiaries.sex,
     cast(floor((
         (extract(year from practised.service_month) - extract(year from beneficiaries.birth_date)) * 12

@@ -11,7 +11,7 @@ with years as (
         {% for kind in of_person %}
             max({{ kind }}) as {{ kind }},
         {% endfor %}
-        {% for kind in ['dual_status', 'practice_type', 'practice_id', 'age'] + areas %}
+        {% for kind in ['dual_status', 'low_income_subsidy', 'practice_type', 'practice_id', 'age'] + areas %}
             max_by({{ kind }}, service_month) filter (where {{ kind }} is not null) as {{ kind }},
         {% endfor %}
         {% for name in month_counts() %}
