@@ -58,8 +58,9 @@ def check() -> None:
 
 def executable() -> tuple[str, list[str]]:
     """dbt's program for dagster-dbt in the environment that has PySpark: executable and first arguments."""
-    # By path: the environment has dbt and PySpark but not this package.
-    return str(interpreter()), [str(Path(dbt_process.__file__))]
+    # By path: the environment has dbt and PySpark but not this package. Without -P the program's own folder could be imported from, and
+    # dbt takes whatever there is named dbt_… for a plugin.
+    return str(interpreter()), ["-P", str(Path(dbt_process.__file__))]
 
 
 def prepare(settings: Settings) -> None:
