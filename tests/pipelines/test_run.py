@@ -21,7 +21,7 @@ import pytest
 from pipelines.ledger import SIGHTINGS
 from pipelines.publish.tables import PUBLISHED
 from pipelines.review import review
-from pipelines.settings import Settings
+from pipelines.settings import DBT_PROJECT, Settings
 from tests.engines.held_work import held, works, worse
 from tests.pipelines.canary import PUBLISHABLE_TABLES, leaks, plant
 
@@ -307,12 +307,13 @@ def test_an_unreadable_file_is_exit_status_2_and_leaves_what_was_published(
 ) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "claims.csv").write_bytes(b"\x00\x01\x02" * 5000)
+    (broken / "claims-CANARY_Smith.csv").write_bytes(b"\x00\x01\x02" * 5000)
     before = sorted((path.name, path.stat().st_mtime_ns) for path in (out / "tables").iterdir())
     done = ccm_run(broken, out, "--format", "practice")
     assert done.returncode == 2
-    assert "claims.csv" in done.stderr.splitlines()[-1]
+    assert "claims-CANARY_Smith.csv" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+    assert leaks(folders=(out,)) == []
     assert before == sorted((path.name, path.stat().st_mtime_ns) for path in (out / "tables").iterdir())
 
 
@@ -347,3 +348,41 @@ def test_a_delivery_without_claims_fails_its_contract_before_anything_is_built(
     assert "contract_claims" in done.stderr
     assert not (tmp_path / "out" / "warehouse.duckdb").exists()
     assert leaks(done.stdout, done.stderr, folders=(tmp_path / "out", tmp_path / "left_behind")) == []
+
+
+# The run with one more model, which asks a number of every identifier; the build ends with it.
+WITH_A_BAD_MODEL = """
+import sys
+from pathlib import Path
+import pipelines.settings
+pipelines.settings.DBT_PROJECT = Path(sys.argv[1])
+from pipelines import warehouse
+from pipelines.cli import main
+warehouse.BUILD = [*warehouse.BUILD, "--fail-fast"]
+sys.exit(main(["run", "--extracts", sys.argv[2], "--received", "2026-03-31", "--out", sys.argv[3]]))
+"""
+
+
+def test_an_error_of_the_engine_that_quotes_a_row_is_kept_nowhere(extracts: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    broken = project / "models" / "staging" / "stg_broken.sql"
+    broken.write_text(
+        "{{ config(materialized='table') }}"
+        "select cast(beneficiary_id as integer) as number from {{ source('landing', 'beneficiaries') }}"
+    )
+    left = {name: str(tmp_path / "left_behind" / name) for name in ("TMPDIR", "HOME")}
+    for place in left.values():
+        Path(place).mkdir(parents=True)
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_BAD_MODEL, str(project), str(extracts), str(out)],
+        capture_output=True, text=True, check=False, env={**os.environ, **left},
+    )  # fmt: skip
+    assert done.returncode == 1
+    # what is told is enough to find the place: the model, and the kind of error beside it
+    assert "dbt model.ccm.stg_broken" in done.stderr
+    results = json.loads((out / "dbt" / "run_results.json").read_text())["results"]
+    (told,) = [node["message"] for node in results if node["unique_id"] == "model.ccm.stg_broken"]
+    assert "Conversion Error" in told
+    assert leaks(done.stdout, done.stderr, folders=(out, tmp_path / "left_behind")) == []
