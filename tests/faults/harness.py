@@ -296,7 +296,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", help="trials whose kind or name holds one of these texts")
-    parser.add_argument("--quick", action="store_true", help="a few cheap ones, as the test suite does")
+    parser.add_argument("--quick", action="store_true", help="a few cheap ones")
     parser.add_argument("--place", type=Path, required=True, help="an empty folder to work in")
     parser.add_argument("--to", type=Path, help="write the counts there as JSON")
     chosen = parser.parse_args()

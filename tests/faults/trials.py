@@ -53,7 +53,7 @@ def all_trials(kills: int, chance: random.Random) -> list[Trial]:
 
 
 def quick_trials() -> list[Trial]:
-    """A few that are cheap and need no privilege of their own, for the test suite."""
+    """A few that are cheap and need no privilege of their own."""
     return [
         killed_at_step("warehouse", "after"),
         killed_in_a_write("tables"),
