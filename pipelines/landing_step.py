@@ -13,7 +13,7 @@ from pipelines.window import NothingLanded
 
 
 def refuse_broken_landing(context: RunContext) -> None:
-    """Stop where landed files are damaged or gone; the command line tells it as it tells of a delivery."""
+    """Stop where landed files are damaged, gone, or of another version; the command line tells it as it tells of a delivery."""
     from pipelines.extracts.landing import LandingError, refuse_broken
 
     try:

@@ -104,7 +104,6 @@ def land(
         with _only_writer(settings.landing), contextlib.ExitStack() as opened:
             _clear_killed(settings)
             refuse_broken(settings)
-            _refuse_other_contracts(settings)
             if chosen is None:
                 beside = settings.landing / f"{INCOMING}unpacked"
                 folder = opened.enter_context(archive.unpacked(folder, found, beside, also))
@@ -139,7 +138,7 @@ def clear_killed(settings: Settings) -> None:
 
 
 def refuse_broken(settings: Settings) -> None:
-    """Nothing is built on landed files that are damaged or gone; raises LandingError."""
+    """Nothing is built on landed files that are damaged, gone, or of another version; raises LandingError."""
     broken = broken_files(settings)
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
@@ -147,10 +146,11 @@ def refuse_broken(settings: Settings) -> None:
             f"{broken[0]}{more} damaged or gone: restore landing/ from the backup,"
             " or land the deliveries again into a new --out folder"
         )
+    _refuse_other_contracts(settings)
 
 
 def _refuse_other_contracts(settings: Settings) -> None:
-    """Models read all batches as one: a batch without a table or column of today's contract cannot stand beside new ones."""
+    """Models read all batches as one: raises LandingError where one lacks a table or column of today's contract."""
     for batch in sorted(settings.landing.glob("batch-*")):
         for table, contract in load_contracts().items():
             file = batch / f"{table}.parquet"

@@ -22,7 +22,7 @@ from pipelines.extracts import landing as landing_module
 from pipelines.extracts import practice
 from pipelines.extracts.contract import load_contracts
 from pipelines.extracts.delivery import UnreadableExtract
-from pipelines.extracts.landing import LandingError, quarantine_advice
+from pipelines.extracts.landing import LandingError, quarantine_advice, refuse_broken
 
 TABLES = (
     "claims",
@@ -436,6 +436,9 @@ def test_a_batch_of_another_contract_refuses_new_ones_beside_it(delivery: Any) -
         match=rf"^{first.batch_id} was landed by another version, with no column credential in providers; ",
     ):
         delivery.land()
+    # Nor is anything built from landing alone.
+    with pytest.raises(LandingError, match="was landed by another version"):
+        refuse_broken(delivery.settings)
     file.unlink()
     with pytest.raises(
         LandingError, match=r"providers\.parquet damaged or gone: .* into a new --out folder$"
