@@ -279,6 +279,24 @@ def test_every_notebook_runs_on_the_population_and_becomes_a_page(
         assert not people & set(re.findall(r"\w+", text)), path.name
 
 
+def test_faults_are_survived(first: subprocess.CompletedProcess[str], out: Path, tmp_path: Path) -> None:
+    """A few trials of the harness on what the first run built; docs/operations.md counts all of them."""
+    to = tmp_path / "counts.json"
+    command = [sys.executable, "-m", "tests.faults.harness", "--quick", "--people", "20"]
+    command += [
+        "--template",
+        str(out / "warehouse.duckdb"),
+        "--place",
+        str(tmp_path / "place"),
+        "--to",
+        str(to),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    total = json.loads(to.read_text())["total"]
+    assert total["tried"] == total["survived"] >= 3
+
+
 def test_a_second_run_on_the_same_input_gives_the_same_rows_and_carries_a_review(
     first: subprocess.CompletedProcess[str], extracts: Path, out: Path
 ) -> None:
