@@ -33,7 +33,7 @@ lint: $(STAMP)   ## ruff, mypy, sqlfluff, lock-file check
 	@! grep -nE 'https?://|index-url' requirements*.lock || (echo "a lock file names an index" && exit 1)
 
 unit: $(STAMP)   ## pytest
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 docs: $(STAMP)   ## regenerate the data dictionary and the rule catalogue
 	$(BIN)/python -m pipelines.publish.reference_docs

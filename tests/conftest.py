@@ -9,6 +9,21 @@ import pytest
 
 from pipelines.settings import REPOSITORY
 
+# Files of few tests that take minutes each: they begin first, so that no worker ends long after the others.
+LONG = (
+    "tests/pipelines/test_run.py",
+    "tests/dbt_project/test_cases.py",
+    "tests/dbt_project/test_billing_proposals.py",
+    "tests/pipelines/test_ledger_end_to_end.py",
+    "tests/dbt_project/test_planted_errors_other_years.py",
+    "tests/dbt_project/test_round_trip.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONG)))
+
 
 @pytest.fixture(scope="session")
 def public_data() -> Path:
