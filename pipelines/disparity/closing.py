@@ -55,9 +55,10 @@ def close(con: duckdb.DuckDBPyConnection, limit: int) -> int:
     kept = suppress(asked)
     spots = np.flatnonzero(shown & is_ours & (release.values > 0) & ~kept).tolist()
     # Numbers go one by one, so that a later one can make an earlier one needless: the dearest come back first.
-    for spot in sorted(spots, key=lambda one: -cost[one]):
-        kept[spot] = not release.is_protected[spot]
-        kept[spot] &= not len(audit(asked, kept).given_away)
+    needless = [spot for spot in spots if not release.is_protected[spot]]
+    for spot in sorted(needless, key=lambda one: -cost[one]):
+        kept[spot] = True
+        kept[spot] = not len(audit(asked, kept).given_away)
     hidden = [spot for spot in spots if not kept[spot]]
     _hide(con, [release.names[spot] for spot in hidden])
     return len(hidden)
