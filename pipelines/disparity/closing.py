@@ -120,8 +120,9 @@ def _follow_the_funnel(con: duckdb.DuckDBPyConnection) -> None:
         " is_suppressed = funnel.is_suppressed from reports.rpt_funnel as funnel where funnel.period ="
         " rpt_eligibility_attrition.period and funnel.step = rpt_eligibility_attrition.criterion_order"
     )
-    # The people of whom conditions are counted are a step of the month.
+    # The people of whom conditions are counted are the step before conditions are asked.
     con.execute(
         "update reports.rpt_condition_prevalence set people = null, share = null, base_people = null, is_suppressed = true"
-        " where not exists (from reports.rpt_funnel where period = 'month' and people = base_people)"
+        " where exists (from reports.rpt_funnel as base where base.period = 'month' and base.people is null and base.step = ("
+        "select min(step) - 1 from reports.rpt_funnel where period = 'month' and step_code = 'two_conditions'))"
     )

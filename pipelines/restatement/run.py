@@ -7,6 +7,7 @@ from dataclasses import replace
 import duckdb
 
 from pipelines import lineage
+from pipelines.disparity.published import largest_small_cell
 from pipelines.extracts.delivery import sql_text
 from pipelines.lineage import Lineage
 from pipelines.restatement import person_months, release
@@ -22,11 +23,6 @@ def publish(settings: Settings, made_from: Lineage) -> int:
     standing = replace(settings, in_the_making=False)
     before = lineage.read(standing.tables)
     with duckdb.connect(str(settings.warehouse)) as con:
-        row = con.execute(
-            "select max(limit_value) from policy.disclosure_limits where limit_name = 'largest_small_cell'"
-        ).fetchone()
-        if row is None or row[0] is None:
-            raise ValueError("no disclosure limit in force")
         policy = before is not None and before.policy_version != made_from.policy_version
         models = before is not None and before.models_version != made_from.models_version
         compared_with, changed = None, 0
@@ -43,7 +39,7 @@ def publish(settings: Settings, made_from: Lineage) -> int:
             person_months.nothing_to_compare(con)
         new = len(made_from.batches.keys() - before.batches.keys()) if before and compared_with else 0
         release.publish(
-            con, compared_with=compared_with, limit=int(row[0]), new_deliveries=new,
+            con, compared_with=compared_with, limit=largest_small_cell(con), new_deliveries=new,
             policy_changed=policy, models_changed=models,
         )  # fmt: skip
     return changed

@@ -32,6 +32,13 @@ STEPS = {
     "reached_lasting": "Three paid months, of paid for",
 }
 OUTSIDE = {"above": "above the limits", "within": "within the limits", "below": "below the limits"}
+BY_POSITION: dict[str, Any] = {
+    "field": "out",
+    "type": "nominal",
+    "title": None,
+    "scale": {"domain": list(OUTSIDE.values()), "range": [ORANGE, GREY, BLUE]},
+    "legend": {"orient": "top"},
+}
 SHOWN = ("rate", "lower", "upper")
 FREE = {"zero": False}
 FEWEST = 30  # NCHS data presentation standards for proportions: below it an interval says little and stretches the axis
@@ -201,13 +208,7 @@ def funnel_plot(rows: list[dict[str, Any]], title: str) -> str:
         "encoding": {
             "x": {"field": "people", "type": "quantitative"},
             "y": {"field": "rate", "type": "quantitative"},
-            "color": {
-                "field": "out",
-                "type": "nominal",
-                "title": None,
-                "scale": {"domain": list(OUTSIDE.values()), "range": [ORANGE, GREY, BLUE]},
-                "legend": {"orient": "top"},
-            },
+            "color": BY_POSITION,
             "shape": {
                 "field": "out",
                 "type": "nominal",
@@ -273,13 +274,7 @@ def counties(rows: list[dict[str, Any]], title: str) -> str:
                         "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
                         "encoding": {
                             "x": {"field": "rate", "type": "quantitative"},
-                            "color": {
-                                "field": "out",
-                                "type": "nominal",
-                                "title": None,
-                                "scale": {"domain": list(OUTSIDE.values()), "range": [ORANGE, GREY, BLUE]},
-                                "legend": {"orient": "top"},
-                            },
+                            "color": BY_POSITION,
                         },
                     },
                     {
