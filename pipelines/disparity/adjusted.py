@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipelines.disparity import decompose, standardise
-from pipelines.disparity.disclosure import TOLERANCE, bound, can_reach
+from pipelines.disparity.worlds import TOLERANCE, Worlds
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -226,20 +226,19 @@ def told(
     room = np.concatenate([people, people])
     asked = np.flatnonzero((values >= 1) & (values <= limit))
     can_be_large = asked[room[asked] > limit]
-    high = can_reach(left, given, lower, can_be_large, np.full(len(can_be_large), limit + 1))
+    worlds = Worlds(left, given, lower)
+    high = worlds.can_reach(can_be_large, np.full(len(can_be_large), limit + 1))
     leaky = {named[(spot % count) // size] for spot in can_be_large[~high]}
     # Few are eligible, so few are paid for whatever is published; how many must stay open: it is where there is a world with one
     # more, or with one less, which is one more of those not paid for. What is left is asked one by one, a group until one is told.
     few = asked[room[asked] <= limit]
-    few = few[~can_reach(left, given, lower, few, values[few] + 1)]
+    few = few[~worlds.can_reach(few, values[few] + 1)]
     others = (few + count) % (2 * count)
-    few = few[~can_reach(left, given, lower, others, values[others] + 1)]
+    few = few[~worlds.can_reach(others, values[others] + 1)]
     for spot in few:
         group = named[(spot % count) // size]
-        if group not in leaky:
-            least, most = (bound(left, given, lower, int(spot), sign) for sign in (1, -1))
-            if most - least < 1 - TOLERANCE:
-                leaky.add(group)
+        if group not in leaky and worlds.largest(int(spot))[0] - worlds.least(int(spot)) < 1 - TOLERANCE:
+            leaky.add(group)
     return leaky
 
 

@@ -8,18 +8,17 @@ possible (docs/decisions/small-numbers.md).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 
+from pipelines.disparity.worlds import TOLERANCE, Worlds
+
 Bools = NDArray[np.bool_]
-TOLERANCE = 1e-6
 TIER = 1e9  # costs are compared by whole tiers first, then by what one hidden number closes, then within the tier
 
 
@@ -51,10 +50,12 @@ class Release:
 
 @dataclass(frozen=True)
 class Audit:
-    """`given_away`: places of protected numbers that can be told; `asked`: how many were asked about."""
+    """`given_away`: places of protected numbers that can be told; `asked`: how many were asked about; `blamed`: of those that their
+    equations bound, the equations with a shadow price where the number is as large as it can be."""
 
     given_away: NDArray[np.int64]
     asked: int
+    blamed: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)
 
 
 def audit(release: Release, shown: Bools, asked: NDArray[np.int64] | None = None) -> Audit:
@@ -67,11 +68,12 @@ def audit(release: Release, shown: Bools, asked: NDArray[np.int64] | None = None
     told = known[asked]
     given_away = asked[told].tolist()
     open_ = asked[~told]
+    blamed: dict[int, NDArray[np.int64]] = {}
     for places, rows in components(release, known):
         mine = open_[np.isin(open_, places)]
         if len(mine):
-            given_away += told_by_bounds(release, places, rows, mine, known)
-    return Audit(np.array(sorted(given_away), dtype=np.int64), len(asked))
+            blamed |= told_by_bounds(release, places, rows, mine, known)
+    return Audit(np.array(sorted([*given_away, *blamed]), dtype=np.int64), len(asked), blamed)
 
 
 def suppress(release: Release) -> Bools:
@@ -84,13 +86,15 @@ def suppress(release: Release) -> Bools:
     open_ = np.flatnonzero(release.is_protected)
     while True:
         candidates = shown & (release.values > 0) & ~release.known
-        known = determined(release, (shown & release.is_table) | release.known | _zeros(release))
+        given = (shown & release.is_table) | release.known | _zeros(release)
+        known = determined(release, given)
         partners = lonely_partners(release, shown, candidates) if known[open_].any() else set()
         if not partners:
-            open_ = audit(release, shown, open_).given_away
+            found = audit(release, shown, open_)
+            open_ = found.given_away
             if not len(open_) or not candidates.any():
                 return shown
-            partners = near_partners(release, open_, shown, candidates)
+            partners = near_partners(release, found.blamed, candidates, known & ~given)
         if not partners:
             return shown
         shown[list(partners)] = False
@@ -115,41 +119,44 @@ def lonely_partners(release: Release, shown: Bools, candidates: Bools) -> set[in
     return chosen
 
 
-def near_partners(release: Release, found: NDArray[np.int64], shown: Bools, candidates: Bools) -> set[int]:
-    """For numbers that can be told, the cheapest shown number of the equations that tell them.
+def near_partners(
+    release: Release, blamed: Mapping[int, NDArray[np.int64]], candidates: Bools, derived: Bools
+) -> set[int]:
+    """For numbers that their equations bound, the cheapest shown number of those equations (`blamed`: number -> equations;
+    `derived`: what is known though it is not shown).
 
-    Those are the equations with a shadow price where the number is as large as it can be. A number that stands in an equation which
-    has been dealt with already waits for the next round: it may be safe by then.
+    A number that stands in an equation which has been dealt with already waits for the next round: it may be safe by then.
     """
-    known = (shown & release.is_table) | release.known | _zeros(release)
     equations_of = release.equations.tocsc()
     chosen: set[int] = set()
     touched: set[int] = set()
-    for places, rows in components(release, known):
-        mine = found[np.isin(found, places)]
-        if not len(mine):
+    for place, binding in blamed.items():
+        stands_in = equations_of.indices[equations_of.indptr[place] : equations_of.indptr[place + 1]]
+        if touched.intersection(stands_in.tolist()) or touched.intersection(binding.tolist()):
             continue
-        matrix = release.equations[rows]
-        left, right = matrix[:, places].tocsc(), -(matrix @ np.where(known, release.values, 0))
-        lower = np.where(release.is_table[places], 1.0, 0.0)
-        for place in mine:
-            stands_in = equations_of.indices[equations_of.indptr[place] : equations_of.indptr[place + 1]]
-            if touched.intersection(stands_in.tolist()):
-                continue
-            result = linprog(
-                -(places == place).astype(float),
-                A_eq=left,
-                b_eq=right,
-                bounds=np.column_stack([lower, np.full(len(lower), np.inf)]),
-                method="highs",
-            )
-            binding = rows[np.abs(result.eqlin.marginals) > TOLERANCE]
-            nearby = np.unique(release.equations[binding].indices)
-            nearby = nearby[candidates[nearby]]
-            if len(nearby) and not touched.intersection(binding.tolist()):
-                chosen.add(int(nearby[np.argmin(release.cost[nearby])]))
-                touched.update(binding.tolist())
+        nearby = nearest(release, binding, equations_of, candidates, derived)
+        if len(nearby):
+            chosen.add(int(nearby[np.argmin(release.cost[nearby])]))
+            touched.update(binding.tolist())
     return chosen
+
+
+def nearest(
+    release: Release,
+    rows: NDArray[np.int64],
+    equations_of: sparse.csc_matrix,
+    candidates: Bools,
+    derived: Bools,
+) -> NDArray[np.int64]:
+    """The candidates in some equations; where they have none, those in the equations of their `derived` numbers (known, not shown)."""
+    while True:
+        members = np.unique(release.equations[rows].indices)
+        if candidates[members].any():
+            return members[candidates[members]]
+        wider = np.union1d(rows, equations_of[:, members[derived[members]]].indices)
+        if len(wider) == len(rows):
+            return members[:0]
+        rows = wider
 
 
 def _zeros(release: Release) -> Bools:
@@ -188,71 +195,19 @@ def told_by_bounds(
     rows: NDArray[np.int64],
     asked: NDArray[np.int64],
     known: Bools,
-) -> list[int]:
-    """Of the `asked` numbers of one part, those that its equations bound within the limit or to one value."""
+) -> dict[int, NDArray[np.int64]]:
+    """Of the `asked` numbers of one part, those that its equations bound within the limit or to one value -> these equations."""
     matrix = release.equations[rows]
     right = -(matrix @ np.where(known, release.values, 0))
-    left = matrix[:, places].tocsc()
-    lower = np.where(release.is_table[places], 1.0, 0.0)
+    worlds = Worlds(matrix[:, places], right, np.where(release.is_table[places], 1.0, 0.0))
     index = {int(place): spot for spot, place in enumerate(places)}
     spots = np.array([index[int(place)] for place in asked])
     # A number above the limit is protected from being known exactly; another value that it could have does.
     wanted = np.where(release.values[asked] > release.limit, release.values[asked] + 1, release.limit + 1)
-    high = can_reach(left, right, lower, spots, wanted)
-    told = []
+    high = worlds.can_reach(spots, wanted)
+    told = {}
     for place, spot in zip(asked[~high], spots[~high], strict=True):
-        most = bound(left, right, lower, int(spot), -1)
-        if (
-            most <= release.limit + TOLERANCE
-            or most - bound(left, right, lower, int(spot), 1) < 1 - TOLERANCE
-        ):
-            told.append(int(place))
+        most, binding = worlds.largest(int(spot))
+        if most <= release.limit + TOLERANCE or most - worlds.least(int(spot)) < 1 - TOLERANCE:
+            told[int(place)] = rows[binding]
     return told
-
-
-def can_reach(
-    left: Any, right: Any, lower: Any, spots: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> Bools:
-    """Which of `spots` have their `wanted` value or more in some world that fits everything known.
-
-    One program looks for a world with as many of them there as it finds; whoever is there in it is safe. Asked again of the
-    rest, so that few are left to be asked one by one.
-    """
-    high = np.zeros(len(spots), bool)
-    count, total = len(lower), left.shape[0]
-    while not high.all():
-        rest, need = spots[~high], wanted[~high]
-        picks = sparse.csr_matrix(
-            (np.ones(len(rest)), (np.arange(len(rest)), rest)), shape=(len(rest), count)
-        )
-        result = linprog(
-            np.concatenate([np.zeros(count), -1.0 / need]),
-            A_ub=sparse.hstack([-picks, sparse.identity(len(rest))]).tocsr(),
-            b_ub=np.zeros(len(rest)),
-            A_eq=sparse.hstack([left, sparse.csr_matrix((total, len(rest)))]).tocsr(),
-            b_eq=right,
-            bounds=np.column_stack(
-                [np.append(lower, np.zeros(len(rest))), np.append(np.full(count, np.inf), need)]
-            ),
-            method="highs",
-        )
-        if not result.success:
-            raise ValueError(f"the audit could not be solved: {result.message}")
-        new = result.x[rest] >= need - TOLERANCE
-        if not new.any():
-            return high
-        high[np.flatnonzero(~high)[new]] = True
-    return high
-
-
-def bound(left: Any, right: Any, lower: Any, spot: int, sign: int) -> float:
-    """Least (sign 1) or largest (sign -1) value of one unknown; infinite where nothing bounds it."""
-    objective = np.zeros(len(lower))
-    objective[spot] = sign
-    limits = np.column_stack([lower, np.full(len(lower), np.inf)])
-    result = linprog(objective, A_eq=left, b_eq=right, bounds=limits, method="highs")
-    if result.status == 3:
-        return -sign * np.inf
-    if not result.success:
-        raise ValueError(f"the audit could not be solved: {result.message}")
-    return float(sign * result.fun)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.optimize import linprog
 
 from pipelines.disparity import disclosure
-from pipelines.disparity.disclosure import Release, audit, bound, suppress
+from pipelines.disparity.disclosure import Release, audit, suppress
+from pipelines.disparity.worlds import Worlds
 
 LIMIT = 10
 
@@ -60,10 +64,8 @@ def test_the_bounds_of_the_example_are_the_published_ones() -> None:
     hidden = np.flatnonzero(~shown)
     left = release.equations[:, hidden].tocsc()
     right = -(release.equations @ np.where(shown, release.values, 0))
-    bounds = [
-        tuple(round(bound(left, right, np.zeros(len(hidden)), spot, sign)) for sign in (1, -1))
-        for spot in range(len(hidden))
-    ]
+    worlds = Worlds(left, right, np.zeros(len(hidden)))
+    bounds = [(round(worlds.least(spot)), round(worlds.largest(spot)[0])) for spot in range(len(hidden))]
     assert bounds == [(0, 21), (0, 21), (24, 45), (11, 32)]
 
 
@@ -196,11 +198,39 @@ def test_one_program_finds_whom_single_programs_find() -> None:
         left = release.equations[rows][:, places].tocsc()
         right = -(release.equations[rows] @ np.where(known, release.values, 0))
         spots = np.arange(len(places))
-        singly = [bound(left, right, np.ones(len(places)), int(spot), -1) > LIMIT for spot in spots]
-        assert (
-            disclosure.can_reach(left, right, np.ones(len(places)), spots, spots * 0 + LIMIT + 1).tolist()
-            == singly
-        )
+        worlds = Worlds(left, right, np.ones(len(places)))
+        singly = [worlds.largest(int(spot))[0] >= LIMIT + 1 for spot in spots]
+        assert worlds.can_reach(spots, spots * 0 + LIMIT + 1).tolist() == singly
+
+
+def test_worlds_answer_as_another_program_does_whatever_was_asked_before() -> None:
+    """One program asked again and again, against scipy's, set up anew for every question."""
+    draw, asked = np.random.default_rng(3), 0
+    for _ in range(60):
+        left = sparse.csr_matrix(draw.choice([-1.0, 0.0, 0.0, 1.0], size=(4, 7)))
+        right = left @ draw.integers(1, 30, size=7).astype(float)
+        lower = draw.choice([0.0, 1.0], size=7)
+        worlds = Worlds(left, right, lower)
+        spots = np.arange(7)
+        for spot in draw.permutation(7):
+            worlds.can_reach(spots[:3], np.full(3, 11))
+            assert worlds.largest(int(spot))[0] == pytest.approx(extreme(left, right, lower, spot, -1))
+            assert worlds.least(int(spot)) == pytest.approx(extreme(left, right, lower, spot, 1))
+        found = worlds.can_reach(spots, np.full(7, 11))
+        most = np.array([extreme(left, right, lower, spot, -1) for spot in spots])
+        # It may miss one that single questions find, and never finds one that they do not.
+        assert (most[found] >= 11 - 1e-6).all()
+        asked += int(found.sum())
+    assert asked > 50
+
+
+def extreme(left: Any, right: Any, lower: Any, spot: int, sign: int) -> float:
+    """Least (sign 1) or largest (-1) value of one number, by scipy."""
+    limits = np.column_stack([lower, np.full(len(lower), np.inf)])
+    result = linprog(
+        sign * (np.arange(len(lower)) == spot).astype(float), A_eq=left, b_eq=right, bounds=limits
+    )
+    return -sign * np.inf if result.status == 3 else float(sign * result.fun)
 
 
 def test_hiding_more_never_tells_a_number_that_was_safe() -> None:
