@@ -175,7 +175,6 @@ def told(
     rows: list[Any] = []
     right: list[float] = []
     # Each cell: people paid for and people not paid for are the people eligible.
-    identity = sparse.identity(count, format="csr")
     for group in named:
         if group in totals:
             line = np.zeros(count)
@@ -198,45 +197,55 @@ def told(
     cells = margins or Margins(np.zeros(size, dtype=np.int64), np.full(size, np.nan))
     of_everybody = np.flatnonzero(~np.isnan(cells.paid))
     sums = 2 * len(of_everybody)
-    matrix = sparse.lil_matrix((count + height + len(bands) + sums, 2 * count + slack + sums))
-    matrix[:count, :count] = identity
-    matrix[:count, count : 2 * count] = identity
+    spots = np.arange(count)
+    # What each entry of the matrix is: rows, columns, numbers.
+    entries: list[tuple[Any, Any, Any]] = [(spots, spots, 1.0), (spots, count + spots, 1.0)]
+    scales = [1.0] * height
     known = [*people, *right, *([0.0] * len(bands))]
-    for place, line in enumerate(rows):
-        matrix[count + place, :count] = line
     for number, (place, spot, width) in enumerate(bands):
-        scale = max(float(np.abs(rows[place]).max()), 1e-12)
-        matrix[count + place, :count] = rows[place] / scale
-        matrix[count + place, 2 * count + spot] = -1
-        known[count + place] = right[place] / scale
-        matrix[count + height + number, 2 * count + spot] = 1
-        matrix[count + height + number, 2 * count + spot + 1] = 1
-        known[count + height + number] = width / scale
+        scales[place] = max(float(np.abs(rows[place]).max()), 1e-12)
+        row, over = count + height + number, 2 * count + spot
+        entries += [(count + place, over, -1.0), (row, over, 1.0), (row, over + 1, 1.0)]
+        known[count + place] = right[place] / scales[place]
+        known[row] = width / scales[place]
+    for place, line in enumerate(rows):
+        filled = np.flatnonzero(line)
+        entries.append((count + place, filled, line[filled] / scales[place]))
     # Everybody paid for in a cell: the groups asked about here, and others, of whom no more are paid for than are eligible.
     for number, cell in enumerate(of_everybody):
         row, spot = count + height + len(bands) + 2 * number, 2 * count + slack + 2 * number
-        for group in named:
-            matrix[row, first[group] + cell] = 1
-        matrix[row, spot] = matrix[row + 1, spot] = matrix[row + 1, spot + 1] = 1
+        entries += [(row, first[group] + cell, 1.0) for group in named]
+        entries += [(row, spot, 1.0), (row + 1, spot, 1.0), (row + 1, spot + 1, 1.0)]
         rest = cells.eligible[cell] - sum(groups[group].eligible[cell] for group in named)
         known += [float(cells.paid[cell]), float(rest)]
-    left, given = matrix.tocsc(), np.array(known)
-    lower = np.zeros(left.shape[1])
+    across, down, numbers = zip(*(np.broadcast_arrays(*entry) for entry in entries), strict=True)
+    matrix = sparse.csc_matrix(
+        (
+            np.concatenate([np.ravel(one) for one in numbers]),
+            (
+                np.concatenate([np.ravel(one) for one in across]),
+                np.concatenate([np.ravel(one) for one in down]),
+            ),
+        ),
+        shape=(count + height + len(bands) + sums, 2 * count + slack + sums),
+    )
+    given, lower = np.array(known), np.zeros(matrix.shape[1])
     values = np.concatenate([paid, people - paid])
     room = np.concatenate([people, people])
     asked = np.flatnonzero((values >= 1) & (values <= limit))
     can_be_large = asked[room[asked] > limit]
-    worlds = Worlds(left, given, lower)
+    group_of = np.array(named)[(np.arange(2 * count) % count) // size]
+    worlds = Worlds(matrix, given, lower)
     high = worlds.can_reach(can_be_large, np.full(len(can_be_large), limit + 1))
-    leaky = {named[(spot % count) // size] for spot in can_be_large[~high]}
+    leaky = set(group_of[can_be_large[~high]].tolist())
     # Few are eligible, so few are paid for whatever is published; how many must stay open: it is where there is a world with one
     # more, or with one less, which is one more of those not paid for. What is left is asked one by one, a group until one is told.
-    few = asked[room[asked] <= limit]
+    few = asked[(room[asked] <= limit) & ~np.isin(group_of[asked], list(leaky))]
     few = few[~worlds.can_reach(few, values[few] + 1)]
     others = (few + count) % (2 * count)
     few = few[~worlds.can_reach(others, values[others] + 1)]
     for spot in few:
-        group = named[(spot % count) // size]
+        group = str(group_of[spot])
         if group not in leaky and worlds.largest(int(spot))[0] - worlds.least(int(spot)) < 1 - TOLERANCE:
             leaky.add(group)
     return leaky

@@ -38,6 +38,8 @@ class Worlds:
         self._solver = highspy.Highs()
         self._solver.silent()
         self._solver.setOptionValue("threads", 1)
+        # The last answer fits the equations still; it is no longer the best one. That is where the primal simplex starts.
+        self._solver.setOptionValue("simplex_strategy", 4)
         self._solver.passModel(program)
 
     def can_reach(self, spots: Ints, wanted: Ints) -> NDArray[np.bool_]:
@@ -69,6 +71,8 @@ class Worlds:
         )
         try:
             while not high.all():
+                # With another objective on this many numbers, presolve takes away more than the last answer helps.
+                self._solver.clearSolver()
                 values = np.asarray(self._solve().col_value)
                 new = ~high & (values[spots] >= need - TOLERANCE)
                 if not new.any():
@@ -100,11 +104,11 @@ class Worlds:
         return float(found.col_value[spot]), binding
 
     def _solve(self) -> Any:
-        status = self._run("off")
+        status = self._run()
         if status not in (*UNBOUNDED, highspy.HighsModelStatus.kOptimal):
-            # It lost its way from where the last answer left it: from the beginning, and by another path.
+            # It lost its way from where the last answer left it: from the beginning.
             self._solver.clearSolver()
-            status = self._run("on")
+            status = self._run()
         # There is a world, as what is true is one: not solved for being unbounded or impossible is unbounded.
         if status in UNBOUNDED:
             raise Unbounded
@@ -112,9 +116,7 @@ class Worlds:
             raise ValueError(f"the audit could not be solved: {self._solver.modelStatusToString(status)}")
         return self._solver.getSolution()
 
-    def _run(self, presolve: str) -> Any:
-        # What presolve takes away cannot be started from again.
-        self._solver.setOptionValue("presolve", presolve)
+    def _run(self) -> Any:
         self._solver.run()
         return self._solver.getModelStatus()
 
