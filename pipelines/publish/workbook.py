@@ -58,6 +58,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "money": {"num_format": "#,##0.00", "valign": "top"},
     "share": {"num_format": "0.0%", "valign": "top"},
 }
+MANY = 100_000
 HELP = (
     "Patients' data: keep this file where patients' data may lie.",
     "Rank 1 first: those to ask this month, within capacity, then the others; greatest need first. Need foretold: the chance of an avoidable"
@@ -71,10 +72,20 @@ HELP = (
 )
 
 
+def ordered(rows: pl.DataFrame) -> pl.DataFrame:
+    """The columns of a worklist that its workbook shows, as it shows them."""
+    return rows.select([name for name in COLUMNS if name in rows.columns])
+
+
+def named(changes: pl.DataFrame) -> pl.DataFrame:
+    """The practice and what its workbook shows of who came and went (rows of `worklist_changes`), in its words."""
+    return changes.select("practice_id", *CHANGES).with_columns(pl.col("change").replace(NAMES))
+
+
 def write(path: Path, rows: pl.DataFrame, changes: pl.DataFrame, newest_note: int) -> None:
     """Write one workbook, readable by its owner only.
 
-    `rows`: the worklist of a practice with `status` and `note`; `changes`: as of `worklist_changes`; `newest_note`: the number of
+    `rows`: the worklist of a practice with `status` and `note`; `changes`: as of `named`; `newest_note`: the number of
     the newest note when the rows were read, which comes back with the workbook.
     """
     path.touch(mode=0o600)
@@ -83,7 +94,9 @@ def write(path: Path, rows: pl.DataFrame, changes: pl.DataFrame, newest_note: in
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
-        "constant_memory": True,
+        # Rows of patients pass through a file of their own only where they are too many to hold.
+        "constant_memory": rows.height > MANY,
+        "in_memory": rows.height <= MANY,
     }
     with xlsxwriter.Workbook(path, options) as book:
         formats = {name: book.add_format(look) for name, look in FORMATS.items()}
@@ -98,8 +111,7 @@ def write(path: Path, rows: pl.DataFrame, changes: pl.DataFrame, newest_note: in
                 "error_type": "warning",
             }
             sheet.data_validation(1, status, rows.height, status, choice)
-        named = changes.with_columns(pl.col("change").replace(NAMES)) if changes.height else changes
-        fill(book.add_worksheet("Since last month"), formats, CHANGES, named, {})
+        fill(book.add_worksheet("Since last month"), formats, CHANGES, changes, {})
         page = book.add_worksheet("How to use")
         page.set_column(0, 0, 110, formats["wrapped"])
         for number, line in enumerate(HELP):
@@ -124,7 +136,8 @@ def fill(
     for place, head in enumerate(heads):
         sheet.write_string(0, place, head, formats["head"])
     writers = [(writer(sheet, kind), formats[kind]) for _, _, kind in chosen.values()]
-    for number, row in enumerate(rows.select(list(chosen)).iter_rows(), start=1):
+    in_order = rows if rows.columns == list(chosen) else rows.select(list(chosen))
+    for number, row in enumerate(in_order.iter_rows(), start=1):
         for place, (value, (put, look)) in enumerate(zip(row, writers, strict=True)):
             if value is None:
                 sheet.write_blank(number, place, None, look)

@@ -65,31 +65,29 @@ def write(settings: Settings) -> int:
     earlier run stays behind.
     """
     notes.read_back(settings)
-    rows, table, moved = listed(settings), frame(settings), changed(settings)
+    rows, moved = listed(settings), changed(settings)
+    table = harmless(rows)
     newest = max((one.number for one in notes.latest(settings).values()), default=0)
     shutil.rmtree(settings.worklists, ignore_errors=True)
     settings.worklists.mkdir(parents=True, mode=0o700)
     save(table, settings.worklists / "all.csv")
     save(harmless(moved), settings.worklists / CHANGES)
-    movements = moved.partition_by("practice_id", as_dict=True)
-    nobody = moved.clear()
-    lists = rows.partition_by("practice_id", as_dict=True)
+    movements = workbook.named(moved).partition_by("practice_id", as_dict=True, include_key=False)
+    lists = workbook.ordered(rows).partition_by("practice_id", as_dict=True)
+    nobody, nothing, nowhere = workbook.named(moved).clear(), workbook.ordered(rows).clear(), table.clear()
+    # The same rows by the practice that they are of, as its name may have been made harmless.
+    tables = table.with_columns(rows["practice_id"].alias("of")).partition_by(
+        "of", as_dict=True, include_key=False
+    )
     # A practice can have nobody left to ask and still want to know who started.
     for (practice,) in {**lists, **movements}:
-        mine = lists.get((practice,), rows.clear())
-        save(
-            table.filter(pl.col("practice_id") == harmless_text(practice)),
-            settings.worklists / file_name(practice, "csv"),
-        )
+        mine = lists.get((practice,), nothing)
+        save(tables.get((practice,), nowhere), settings.worklists / file_name(practice, "csv"))
         workbook.write(
             settings.worklists / file_name(practice, "xlsx"), mine, movements.get((practice,), nobody), newest
         )
     notes.mark_written(settings.worklists)
     return len(lists)
-
-
-def harmless_text(value: str) -> str:
-    return harmless(pl.DataFrame({"text": [value]}))["text"][0]
 
 
 def file_name(practice: str, ending: str) -> str:
@@ -122,5 +120,10 @@ def save_workbook(settings: Settings, path: Path, *, practice: str | None, top: 
     moved = changed(settings)
     if practice is not None:
         moved = moved.filter(pl.col("practice_id") == practice)
-    workbook.write(path, rows, moved, max((one.number for one in notes.latest(settings).values()), default=0))
+    workbook.write(
+        path,
+        rows,
+        workbook.named(moved),
+        max((one.number for one in notes.latest(settings).values()), default=0),
+    )
     return rows.height
