@@ -87,21 +87,21 @@ def notify(alert: Alert, to: Alerting) -> bool | None:
 def of_run(settings: Settings, record: dict[str, Any], before: dict[str, Any] | None) -> list[Alert]:
     """The alerts that the record of a run calls for; `before` is the record of the run before it, if any."""
     made: list[Alert] = []
-    about = f"as of {record.get('as_of')}, through {record.get('through')}"
+    about = f" (as of {record['as_of']}, through {record['through']})" if record.get("as_of") else ""
     place = f"record: {settings.run_record}"
     if not record["success"]:
         fault = record.get("fault")
         says = (
-            f"A run stopped ({about}); what was published before stands."
+            f"A run stopped{about}; what was published before stands."
             if not record.get("published")
-            else f"A run stopped after it had published ({about})."
+            else f"A run stopped after it had published{about}."
         )
         reasons = [*(f"failed: {name}" for name in record["failed"]), *not_met(record)]
         made.append(Alert("failure", says, [*([fault["says"]] if fault else []), *reasons, place]))
     breaches = [one for one in record.get("breaches", []) if record["success"] or one["effect"] == "warn"]
     if breaches:
         lines = [f"{one['check']}: {one['says']} ({one['unexpected']} found)" for one in breaches]
-        made.append(Alert("check_breach", f"{len(breaches)} checks warn ({about}).", [*lines, place]))
+        made.append(Alert("check_breach", f"{len(breaches)} checks warn{about}.", [*lines, place]))
     if record["success"] and before is not None and not before.get("success", True):
-        made.append(Alert("recovery", f"A run succeeded again ({about}).", [place]))
+        made.append(Alert("recovery", f"A run succeeded again{about}.", [place]))
     return made

@@ -78,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="folder or zip archive of one delivery (default: a simulated population)",
     )
     run.add_argument("--landed", action="store_true", help="no delivery: build from what is landed")
+    run.add_argument("--wait", action="store_true", help="wait for another run of the folder to end")
     run.add_argument("--format", choices=FORMATS, default="auto", help="format of the delivery")
     run.add_argument(
         "--as-of", type=day, help="read only what was received by then (default: the newest delivery)"
@@ -249,6 +250,7 @@ def do_run(chosen: argparse.Namespace) -> int:
     from pipelines import spark
     from pipelines.extracts.delivery import UnreadableExtract
     from pipelines.extracts.landing import LandingError
+    from pipelines.ledger import LedgerDamaged
     from pipelines.run import Request, run
     from pipelines.run_lock import Busy
     from pipelines.settings import UnknownVariant, from_environment
@@ -268,6 +270,7 @@ def do_run(chosen: argparse.Namespace) -> int:
         through=chosen.through,
         received=chosen.received,
         landed=chosen.landed,
+        wait=chosen.wait,
     )
     if chosen.landed and chosen.extracts:
         raise Usage("--landed builds from what is landed; leave out --extracts")
@@ -275,7 +278,7 @@ def do_run(chosen: argparse.Namespace) -> int:
         return run(request)
     except (UnreadableExtract, NothingLanded) as problem:
         raise Usage(str(problem)) from None
-    except (LandingError, Busy) as problem:
+    except (LandingError, LedgerDamaged, Busy) as problem:
         print(f"ccm: {problem}", file=sys.stderr)
         return 1
 
@@ -405,6 +408,7 @@ def do_audit(chosen: argparse.Namespace) -> int:
 
 def do_review(chosen: argparse.Namespace) -> int:
     from pipelines.built import NoWarehouse
+    from pipelines.ledger import LedgerDamaged
     from pipelines.review import CannotReview, review
     from pipelines.settings import from_environment
 
@@ -413,6 +417,9 @@ def do_review(chosen: argparse.Namespace) -> int:
         made = review(settings, chosen.finding_id, chosen.state, chosen.note, chosen.by)
     except (CannotReview, NoWarehouse) as problem:
         raise Usage(str(problem)) from None
+    except LedgerDamaged as problem:
+        print(f"ccm: {problem}", file=sys.stderr)
+        return 1
     print(
         f"review {made.number}: {made.finding_id} is {made.state}, by {made.by} at {made.at:%Y-%m-%d %H:%M} UTC"
     )

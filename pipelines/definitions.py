@@ -39,8 +39,7 @@ def build(context: RunContext) -> dg.Definitions:
         if context.extracts is not None:
             with context.step("landing"):
                 context.batch = land_delivery(context, context.extracts)
-        else:
-            refuse_broken_landing(context)
+        refuse_broken_landing(context)
         with context.step("contract checks"):
             outcomes = checks.run_contracts(settings)
             of_volumes = checks.run_volumes(settings)

@@ -32,7 +32,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at Python, packages against the lock, the folders, the disk, the warehouse and what is landed."""
+    """Look at Python, packages against the lock, the folders, the disk, the warehouse, what is landed and the ledger."""
     return [
         Finding(
             (3, 11) <= sys.version_info[:2] < (3, 14),
@@ -44,6 +44,7 @@ def examine(settings: Settings) -> list[Finding]:
         disk(settings),
         warehouse(settings),
         landed(settings),
+        kept(settings),
         at_rest(settings),
     ]
 
@@ -102,17 +103,27 @@ def warehouse(settings: Settings) -> Finding:
 
 def landed(settings: Settings) -> Finding:
     from pipelines.extracts.landed import broken_files
+    from pipelines.lineage import lost_batches
 
     batches = [path for path in settings.landing.glob("batch-*") if path.is_dir()]
     broken = [
         *(path.name for path in batches if not (path / "manifest.json").exists()),
-        *broken_files(settings),
+        *broken_files(settings, to_the_end=True),
+        *lost_batches(settings),
     ]
     return Finding(
         not broken,
         f"{len(batches)} batches landed"
         + (f"; damaged or gone, restore from the backup: {', '.join(broken)}" if broken else ""),
     )
+
+
+def kept(settings: Settings) -> Finding:
+    from pipelines.ledger import broken_files
+
+    broken = broken_files(settings)
+    says = f"; damaged or gone, restore from the backup: {', '.join(broken)}" if broken else ""
+    return Finding(not broken, f"{len(list(settings.ledger.glob('*/*.parquet')))} files in the ledger{says}")
 
 
 def at_rest(settings: Settings) -> Finding:

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.faults import of_error
+from pipelines.lineage import lost_batches
 from pipelines.run_context import RunContext
 from pipelines.window import NothingLanded
 
@@ -16,8 +17,11 @@ def refuse_broken_landing(context: RunContext) -> None:
     """Stop where landed files are damaged, gone, or of another version; the command line tells it as it tells of a delivery."""
     from pipelines.extracts.landing import LandingError, refuse_broken
 
+    lost = lost_batches(context.settings)
     try:
-        refuse_broken(context.settings)
+        if lost:
+            raise LandingError(f"landing/{lost[0]} is gone: restore landing/ from the backup")
+        refuse_broken(context.settings, to_the_end=True)
     except LandingError as problem:
         context.unreadable = problem
         raise dg.Failure(description=str(problem)) from None

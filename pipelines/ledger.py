@@ -7,12 +7,15 @@ that a reader never sees half of one; no file is ever changed. How a finding's s
 from __future__ import annotations
 
 import fcntl
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
+from pipelines.extracts.landed import rows_in
 from pipelines.settings import Settings
 
 REVIEWS = "finding_reviews"
@@ -36,6 +39,13 @@ TABLES = {
         read_at timestamp""",
 }
 EMPTY = "000000.parquet"
+# Folders whose files are numbered without a gap (sightings by day), so that one that is gone is noticed.
+NUMBERED = (REVIEWS, SIGHTINGS, "measure_releases")
+
+
+class LedgerDamaged(Exception):
+    """A file of the ledger cannot be read or is gone; str() is one line that says what to do."""
+
 
 # What a run showed, as rows of TABLES[SIGHTINGS] without run_number.
 _SHOWN = """
@@ -59,6 +69,32 @@ _SHOWN = """
     inner join flags.ledger_run as run on findings.closed_as_of = run.as_of
     where findings.review_state = 'closed'
 """
+
+
+def broken_files(settings: Settings) -> list[str]:
+    """Files of the ledger, relative to the output folder, that cannot be read or that are gone while later ones are there."""
+    found = []
+    numbers: dict[tuple[Path, str], set[int]] = defaultdict(set)
+    for path in sorted(settings.ledger.glob("*/*.parquet")):
+        if rows_in(path) is None:
+            found.append(path)
+        named = re.fullmatch(r"(.*)(\d{6})\.parquet", path.name)
+        if named and path.parent.name in NUMBERED:
+            numbers[path.parent, named[1]].add(int(named[2]))
+    for (folder, day), held in numbers.items():
+        gone = set(range(1, max(held))) - held
+        found += [folder / f"{day}{number:06d}.parquet" for number in gone]
+    return sorted(str(path.relative_to(settings.out)) for path in found)
+
+
+def refuse_broken(settings: Settings) -> None:
+    """Nothing is built on a ledger that lacks what was written into it; raises LedgerDamaged."""
+    broken = broken_files(settings)
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        raise LedgerDamaged(
+            f"{broken[0]}{more} damaged or gone: restore ledger/ from the backup; it cannot be made again"
+        )
 
 
 def prepare(settings: Settings) -> None:

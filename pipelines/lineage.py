@@ -10,7 +10,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -79,6 +79,13 @@ def read(folder: Path) -> Lineage | None:
         return Lineage(**json.loads((folder / FILE).read_text()))
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, TypeError):
         return None
+
+
+def lost_batches(settings: Settings) -> list[str]:
+    """Batches that the publication that stands was made from and that are no longer landed: a run would go on without them."""
+    standing = read(replace(settings, in_the_making=False).tables)
+    held = {batch["batch_id"] for batch in manifests(settings)}
+    return sorted(set(standing.batches) - held) if standing else []
 
 
 def write(folder: Path, made: Lineage) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from pipelines.built import open_built
-from pipelines.ledger import REVIEWS, TABLES, locked, place, prepare
+from pipelines.ledger import REVIEWS, TABLES, locked, place, prepare, refuse_broken
 from pipelines.settings import Settings
 
 # From the state a finding is in to those that a review may give it. `open` is where nothing was said yet.
@@ -48,11 +48,13 @@ def review(settings: Settings, finding_id: str, state: str, note: str, by: str |
     """Append one review; returns it.
 
     `by` defaults to the login name. Raises CannotReview where the finding is unknown to the warehouse, the state cannot
-    follow the one it has, or the note is empty, and NoWarehouse where none was built. Reviews made at the same time are taken one after the other.
+    follow the one it has, or the note is empty, NoWarehouse where none was built, and LedgerDamaged where earlier reviews cannot be read.
+    Reviews made at the same time are taken one after the other.
     """
     if not note.strip():
         raise CannotReview("a review needs a note that says why")
     known = _finding(settings, finding_id)
+    refuse_broken(settings)
     prepare(settings)
     with locked(settings):
         log = reviews(settings)

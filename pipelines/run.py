@@ -37,23 +37,30 @@ class Request:
     through: date | None = None
     received: date | None = None
     landed: bool = False
+    # For another process that writes the folder to end, instead of stopping.
+    wait: bool = False
 
 
 def run(request: Request) -> int:
     """Run the main job; returns the exit status (0 done, 1 stopped) and writes `run.json` and `quality.json`.
 
     Raises `UnreadableExtract` when the delivery cannot be read, `LandingError` when it cannot be landed in this folder,
-    `NothingLanded` when nothing was received by `as_of` and `Busy` when another run holds the folder.
+    `NothingLanded` when nothing was received by `as_of`, `LedgerDamaged` when what earlier runs showed cannot be read and `Busy` when
+    another run holds the folder.
     """
     from pipelines.extracts.delivery import UnreadableExtract
     from pipelines.extracts.landing import LandingError
+    from pipelines.ledger import LedgerDamaged
 
     settings = request.settings
-    with only_writer(settings, "run"):
+    with only_writer(settings, "run", wait=request.wait):
         try:
             return run_alone(request)
         except (UnreadableExtract, NothingLanded, LandingError) as problem:
             run_records.stopped_early(settings, "step landing", problem)
+            raise
+        except LedgerDamaged as problem:
+            run_records.stopped_early(settings, "step ledger", problem)
             raise
         except Exception as problem:
             if not faults.is_from_outside(problem):
@@ -66,9 +73,12 @@ def run(request: Request) -> int:
 
 def run_alone(request: Request) -> int:
     """`run` for who already holds the output folder."""
+    from pipelines import ledger
+
     settings = request.settings
     prepare_folders(settings)
     progress = Progress()
+    ledger.refuse_broken(settings)
     catch_up(settings)
     making = publication.begin(settings)
     extracts, received, format_ = request.extracts, request.received, request.format

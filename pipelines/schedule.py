@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from pipelines import alerts, inbox
+from pipelines import alerts, faults, inbox, run_records
 from pipelines.partitions import FORMAT, month_before, months
 from pipelines.pseudonyms import pseudonym
 from pipelines.settings import Settings, Timetable
@@ -66,27 +67,31 @@ def run_month(
     settings: Settings, timetable: Timetable, context: dg.AssetExecutionContext, config: Delivery
 ) -> dg.MaterializeResult:
     """Run the main job in its own process; raises Failure where it stopped, to be retried where that may help."""
-    started = time.time()
+    before = look_of(settings.run_record)
     log = settings.run_records / f"{context.run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("a") as lines:
+        start = lines.tell()
         done = subprocess.run(command(settings, timetable, context.partition_key, config),
                               stdout=lines, stderr=lines, check=False)  # fmt: skip
-    # A run that was killed leaves the record of the one before.
-    written = settings.run_record.exists() and settings.run_record.stat().st_mtime >= started
+    # A run that was killed leaves the record of the one before; the clock may have been set back since.
+    written = look_of(settings.run_record) != before
     record = json.loads(settings.run_record.read_text()) if written else {}
     if done.returncode == 0:
         kept = {name: record.get(name) for name in ("as_of", "through", "policy_version")}
         return dg.MaterializeResult(
             metadata={**kept, "checks": dg.MetadataValue.json(record.get("checks") or {})}
         )
-    fault = record.get("fault") or {}
+    with log.open(errors="replace") as lines:
+        lines.seek(start)
+        told = faults.diagnose(lines)
+    fault = record.get("fault") or ({} if written else run_records.as_fact(told)) or {}
     was_killed = done.returncode < 0
     reason = fault.get("says") or ("it was killed" if was_killed else "see the log and run.json")
-    if was_killed:
-        alerts.send(
-            settings, alerts.Alert("failure", "A monthly run was killed; what was published before stands.")
-        )
+    if not written:  # nobody has told of it yet
+        how = "was killed" if was_killed else f"ended with status {done.returncode} and left no record"
+        says = f"A monthly run {how}; what was published before stands."
+        alerts.send(settings, alerts.Alert("failure", says, [fault["says"]] if fault else []))
     raise dg.Failure(
         description=f"the run stopped: {reason}",
         metadata={"exit_status": done.returncode, "log": str(log)},
@@ -94,9 +99,18 @@ def run_month(
     )
 
 
+def look_of(record: Path) -> tuple[int, int] | None:
+    """What changes when a record is written anew, None where there is none."""
+    try:
+        stat = record.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
+
+
 def command(settings: Settings, timetable: Timetable, month: str, config: Delivery) -> list[str]:
     """The call of `ccm run` for one month; raises Failure where the delivery is no longer in the inbox."""
-    call = [sys.executable, "-m", "pipelines.cli", "run", "--out", str(settings.out)]
+    call = [sys.executable, "-m", "pipelines.cli", "run", "--wait", "--out", str(settings.out)]
     if not config.delivery:
         return [*call, "--landed", "--through", month]
     for arrival in inbox.arrivals(timetable.inbox):

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from pipelines.extracts import file_names
 from pipelines.extracts.delivery import UnreadableExtract
 
 DAMAGED = "the archive is truncated or damaged"
@@ -53,69 +54,71 @@ def unpacked(
         for name, path in (also or {}).items():
             (into / name).unlink(missing_ok=True)
             (into / name).symlink_to(path.resolve())
+        # an archive may be named after a patient as a file in it may
+        called = file_names.called(delivery if delivery.is_dir() else delivery.parent, found)
         for archive in found:
             try:
-                _unpack(archive, into)
+                _unpack(archive, called[archive], into)
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError):
-                raise UnreadableExtract(archive, DAMAGED, expected="a complete zip archive") from None
+                raise UnreadableExtract(called[archive], DAMAGED, expected="a complete zip archive") from None
             except OSError as fault:
                 # A place in the archive that cannot be; any other fault is of the disk.
                 if fault.errno != errno.EINVAL:
                     raise
-                raise UnreadableExtract(archive, DAMAGED, expected="a complete zip archive") from None
+                raise UnreadableExtract(called[archive], DAMAGED, expected="a complete zip archive") from None
         yield into
     finally:
         shutil.rmtree(into, ignore_errors=True)
 
 
-def _unpack(archive: Path, into: Path) -> None:
+def _unpack(archive: Path, called: str, into: Path) -> None:
     with zipfile.ZipFile(archive) as content:
         members = [member for member in content.infolist() if not member.is_dir()]
         members = [member for member in members if not member.filename.startswith("__MACOSX/")]
         if len(members) > MOST_FILES:
             raise UnreadableExtract(
-                archive, "too many files", expected=f"up to {MOST_FILES}", actual=str(len(members))
+                called, "too many files", expected=f"up to {MOST_FILES}", actual=str(len(members))
             )
         room = shutil.disk_usage(into).free - RESERVE
         size = sum(member.file_size for member in members)
         if size > room:
             raise UnreadableExtract(
-                archive,
+                called,
                 "unpacks to more than fits on the disk",
                 expected=f"up to {max(room, 0):,} bytes",
                 actual=f"{size:,} bytes",
             )
         if size > SMALL and size > MOST_GROWTH * archive.stat().st_size:
             raise UnreadableExtract(
-                archive,
+                called,
                 "unpacks to far more than an archive of extracts would",
                 expected=f"up to {MOST_GROWTH} times its size",
                 actual=f"{size // max(archive.stat().st_size, 1)} times",
             )
         for member in members:
-            _write(content, member, archive, into)
+            _write(content, member, called, into)
 
 
-def _write(content: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path, into: Path) -> None:
+def _write(content: zipfile.ZipFile, member: zipfile.ZipInfo, called: str, into: Path) -> None:
     """One member, checked by name and cut off where it grows beyond what it states."""
     path = PurePosixPath(member.filename)
     windows = PureWindowsPath(member.filename)
     if path.is_absolute() or windows.drive or windows.root or ".." in {*path.parts, *windows.parts}:
-        raise UnreadableExtract(archive, "names a file outside the archive", expected="relative names")
+        raise UnreadableExtract(called, "names a file outside the archive", expected="relative names")
     kind = (member.external_attr >> 28) & 0xF  # of the Unix mode: 0 not stated, 8 a regular file
     if kind not in (0, 8):
-        raise UnreadableExtract(archive, "holds a link or a device", expected="regular files")
+        raise UnreadableExtract(called, "holds a link or a device", expected="regular files")
     if member.flag_bits & 0x1:
-        raise UnreadableExtract(archive, "is encrypted", expected="an archive without a password")
+        raise UnreadableExtract(called, "is encrypted", expected="an archive without a password")
     target = into / windows.name
     if target.exists() or target.is_symlink():
         raise UnreadableExtract(
-            archive, "holds a file name that the delivery has twice", expected="one file a name"
+            called, "holds a file name that the delivery has twice", expected="one file a name"
         )
     written = 0
     with content.open(member) as source, target.open("xb") as sink:
         while chunk := source.read(CHUNK):
             written += len(chunk)
             if written > member.file_size:
-                raise UnreadableExtract(archive, "holds a file that is larger than it states")
+                raise UnreadableExtract(called, "holds a file that is larger than it states")
             sink.write(chunk)

@@ -39,7 +39,7 @@ def choose(folder: Path, name: str = "auto") -> ModuleType:
     if reasons:
         found = "; ".join(f"{module.NAME} ({why})" for module, why in reasons.items())
         raise UnreadableExtract(
-            str(folder),
+            "the delivery",
             "more than one format fits",
             expected="one format in a folder: give each its own, or say --format to read one and leave the rest",
             actual=found,
@@ -49,7 +49,7 @@ def choose(folder: Path, name: str = "auto") -> ModuleType:
     )
     present = sum(1 for path in folder.iterdir() if path.is_file())
     raise UnreadableExtract(
-        str(folder), "no known format fits", expected=looked_for, actual=f"{present} files, none of these"
+        "the delivery", "no known format fits", expected=looked_for, actual=f"{present} files, none of these"
     )
 
 

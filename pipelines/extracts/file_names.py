@@ -1,6 +1,6 @@
 """What the files of a delivery are called wherever they are told of, where their names may be patients' names.
 
-FHIR is often sent as a file a patient, called after the patient. Names made of the words of FHIR and of how it is sent stay; every
+FHIR is often sent as a file or an archive a patient, called after the patient. Names made of the words of FHIR and of how it is sent stay; every
 other file is numbered in the order of the names. Which one a number means is found by its checksum, which stands beside it.
 """
 
@@ -19,6 +19,7 @@ KNOWN = frozenset(
         practitioner practitioners organization organizations operation outcome operationoutcome medication request
         bundle bundles resource resources export bulk data part page file batch again fhir r stu dpc bcda bluebutton
         error errors readme manifest json ndjson jsonl gz txt md zip
+        delivery deliveries extract extracts medicare month monthly cclf rif synpuf synthea tuva archive
         """,
     )
 )

@@ -29,7 +29,7 @@ from pipelines.extracts.advice import quarantine_advice, told
 from pipelines.extracts.batch import BatchWriter, LandingError
 from pipelines.extracts.contract import contract_version, load_contracts
 from pipelines.extracts.delivery import Delivery, UnreadableExtract
-from pipelines.extracts.landed import broken_files, manifests
+from pipelines.extracts.landed import broken_files, manifests, sha256
 from pipelines.settings import Settings
 
 __all__ = ["LandedBatch", "LandingError", "land", "quarantine_advice", "told"]
@@ -137,9 +137,9 @@ def clear_killed(settings: Settings) -> None:
             _clear_killed(settings)
 
 
-def refuse_broken(settings: Settings) -> None:
-    """Nothing is built on landed files that are damaged, gone, or of another version; raises LandingError."""
-    broken = broken_files(settings)
+def refuse_broken(settings: Settings, *, to_the_end: bool = False) -> None:
+    """Nothing is built on landed files that are damaged (`to_the_end`: also within), gone, or of another version; raises LandingError."""
+    broken = broken_files(settings, to_the_end=to_the_end)
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         raise LandingError(
@@ -232,6 +232,7 @@ def _land(
             if _look(source.path, source.called) != source.look:
                 raise UnreadableExtract(source.called, "the file changed while it was read")
         shutil.rmtree(scratch)
+        manifest["sha256"] = {path.name: sha256(path) for path in sorted(incoming.glob("*.parquet"))}
         (incoming / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
         for path in incoming.iterdir():
             path.chmod(0o600)

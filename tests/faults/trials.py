@@ -44,8 +44,14 @@ def all_trials(kills: int, chance: random.Random) -> list[Trial]:
             says="ccm run --landed",
             mend=built_from_landing,
         ),
-        *(spoilt("dagster/history/runs.db", how) for how in ("overwritten", "header")),
-        *(spoilt_landing(how) for how in ("cut", "gone")),
+        *(
+            spoilt(f"dagster/{name}", how)
+            for name in ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+            for how in ("empty", "cut", "overwritten", "header")
+        ),
+        *(spoilt_landing(how, landed) for how in ("cut", "changed", "gone") for landed in (False, True)),
+        Trial("corrupted file", "landing, a batch gone", batch_lost, says="restore", mend=batch_restored),
+        *(spoilt_ledger(landed) for landed in (False, True)),
         Trial("ledger lost", "restored from the backup", ledger_lost, may_succeed=True, mend=ledger_restored),
         *(memory(megabytes) for megabytes in (900, 1600)),
         engine_memory("20MB"),
@@ -284,25 +290,57 @@ def clock_jumps(world: World, out: Path) -> Ended:
     return again(world, out, prepare)
 
 
-def spoilt_landing(how: str) -> Trial:
-    """A landed file that is damaged or gone: the run stops and says so; restored from the backup, all is as before."""
+def spoilt_landing(how: str, landed: bool = False) -> Trial:
+    """A landed file that is damaged or gone, before a delivery or a run of what is `landed`: the run stops and says so; restored from
+    the backup, all is as before."""
 
     def place(world: World) -> Path:
         return sorted((world.base / "landing").glob("batch-*/claims.parquet"))[0].relative_to(world.base)
 
+    return spoilt_for_good(f"landing, {how}", how, place, landed)
+
+
+def spoilt_ledger(landed: bool) -> Trial:
+    """The same of what the ledger holds of the last run."""
+
+    def place(world: World) -> Path:
+        return sorted((world.base / "ledger").glob("finding_sightings/2*.parquet"))[-1].relative_to(
+            world.base
+        )
+
+    return spoilt_for_good("ledger, cut", "cut", place, landed)
+
+
+def spoilt_for_good(name: str, how: str, place: Callable[[World], Path], landed: bool) -> Trial:
+    """A file that nothing can make again: the run names it, `ccm doctor` too, and the backup brings it back."""
+
     def disturb(world: World, out: Path) -> Ended:
         file = out / place(world)
         content = file.read_bytes()
-        file.unlink() if how == "gone" else file.write_bytes(content[: len(content) // 2])
+        middle = len(content) // 2
+        one_byte = bytes([content[middle] ^ 255])
+        file.unlink() if how == "gone" else file.write_bytes({
+            "cut": content[:middle], "changed": content[:middle] + one_byte + content[middle + 1 :]}[how])  # fmt: skip
         named = in_child(lambda: wrong_with(out))
         if str(place(world)) not in named:
             return Ended(70, f"doctor says: {named}")
-        return again(world, out)
+        return world.run(out, None, "") if landed else again(world, out)
 
     def mend(world: World, out: Path) -> None:
         shutil.copyfile(world.base / place(world), out / place(world))
 
-    return Trial("corrupted file", f"landing, {how}", disturb, says="restore", mend=mend)
+    what = f"{name}, run --landed" if landed else name
+    return Trial("corrupted file", what, disturb, says="restore", mend=mend)
+
+
+def batch_lost(world: World, out: Path) -> Ended:
+    shutil.rmtree(next((out / "landing").glob("batch-*")))
+    return again(world, out)
+
+
+def batch_restored(world: World, out: Path) -> None:
+    shutil.rmtree(out / "landing")
+    shutil.copytree(world.base / "landing", out / "landing")
 
 
 def ledger_lost(world: World, out: Path) -> Ended:

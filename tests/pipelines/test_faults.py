@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from pipelines import faults, supply_chain
+from pipelines import faults, ledger, supply_chain
 from pipelines.dagster_home import is_sound
 from pipelines.pseudonyms import pseudonym
 from pipelines.settings import Settings
@@ -95,6 +96,26 @@ def test_a_damaged_history_of_dagster_is_noticed(tmp_path: Path) -> None:
     empty.touch()
     broken.write_bytes(b"overwritten" * 1000)
     assert [is_sound(path) for path in (whole, empty, broken)] == [True, True, False]
+
+
+def test_what_is_damaged_or_gone_in_the_ledger_is_named(tmp_path: Path) -> None:
+    made = Settings(out=tmp_path)
+    ledger.prepare(made)
+    reviews, sightings = (made.ledger / name for name in (ledger.REVIEWS, ledger.SIGHTINGS))
+    for name in ("2026-03-31.000001", "2026-03-31.000002", "2026-04-30.000001"):
+        shutil.copyfile(sightings / ledger.EMPTY, sightings / f"{name}.parquet")
+    shutil.copyfile(reviews / ledger.EMPTY, reviews / "000001.parquet")
+    ledger.refuse_broken(made)
+    (sightings / "2026-03-31.000001.parquet").unlink()
+    (reviews / "000001.parquet").write_bytes(b"PAR1 and no more")
+    assert ledger.broken_files(made) == [
+        "ledger/finding_reviews/000001.parquet",
+        "ledger/finding_sightings/2026-03-31.000001.parquet",
+    ]
+    with pytest.raises(
+        ledger.LedgerDamaged, match=r"^ledger/finding_reviews.* and 1 more damaged or gone: restore"
+    ):
+        ledger.refuse_broken(made)
 
 
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ how, out = sys.argv[1], Path(sys.argv[2])
 fault = {"name": "locked", "says": "another process holds a file", "is_transient": True}
 if how == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
+if how == "aborted":
+    print("cannot allocate memory for thread-local data: ABORT", file=sys.stderr)
+    os._exit(127)
 record = {"as_of": "2026-03-15", "through": "2026-02", "checks": {"failed": 0}, "success": how == "fine",
           "fault": fault if how == "transient" else None}
 (out / "run.json").write_text(json.dumps(record))
@@ -129,7 +132,9 @@ def month(
         )
 
 
-@pytest.mark.parametrize(("how", "calls"), [("fine", 1), ("stopped", 1), ("transient", 3), ("killed", 3)])
+@pytest.mark.parametrize(
+    ("how", "calls"), [("fine", 1), ("stopped", 1), ("transient", 3), ("killed", 3), ("aborted", 1)]
+)
 def test_only_faults_that_may_pass_are_tried_again(
     settings: Settings, when: Timetable, how: str, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +147,17 @@ def test_only_faults_that_may_pass_are_tried_again(
         assert event.step_materialization_data.materialization.metadata["through"].value == "2026-02"
     if how == "killed":
         assert "killed" in settings.alerts.read_text()
+    if how == "aborted":  # by the system's own library, before anything could be recorded
+        (told,) = map(json.loads, settings.alerts.read_text().splitlines())
+        assert "status 127" in told["says"] and "more memory was needed" in told["particulars"][0]
+
+
+def test_a_record_written_while_the_clock_was_set_back_is_the_runs_own(
+    settings: Settings, when: Timetable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule.time, "time", lambda: 2e9)
+    result = month(settings, when, "transient", monkeypatch)
+    assert not result.success and len((settings.out / "calls").read_text().splitlines()) == 3
 
 
 def test_a_delivery_is_found_again_by_its_pseudonym(settings: Settings, when: Timetable) -> None:

@@ -96,3 +96,19 @@ def test_an_archive_whose_content_was_changed_is_refused(delivery: Any, tmp_path
     path.write_bytes(path.read_bytes().replace(b"carrier", b"CARRIER", 1))
     with pytest.raises(UnreadableExtract, match="damaged"):
         land(path, delivery.settings, received=RECEIVED)
+
+
+def test_an_archive_named_after_a_patient_is_told_of_by_a_number(delivery: Any, tmp_path: Path) -> None:
+    named, plain = tmp_path / "Smith_John_19450203.zip", tmp_path / "claims_2026-03-15.zip"
+    for path in (named, plain):
+        path.write_bytes(b"no archive")
+    for path, says in (
+        (named, "numbered-0001.zip: the archive"),
+        (plain, "claims_2026-03-15.zip: the archive"),
+    ):
+        with pytest.raises(UnreadableExtract, match=f"^{says}"):
+            land(path, delivery.settings, received=RECEIVED)
+    zipped(named, {"John Smith.txt": "nothing that a reader knows"})
+    with pytest.raises(UnreadableExtract, match=r"^the delivery: no known format fits") as caught:
+        land(named, delivery.settings, received=RECEIVED)
+    assert "smith" not in str(caught.value).lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import fcntl
 import gzip
 import json
@@ -18,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.extracts import batch as batch_module
+from pipelines.extracts import landed, practice
 from pipelines.extracts import landing as landing_module
-from pipelines.extracts import practice
 from pipelines.extracts.contract import load_contracts
 from pipelines.extracts.delivery import UnreadableExtract
 from pipelines.extracts.landing import LandingError, quarantine_advice, refuse_broken
@@ -444,6 +445,33 @@ def test_a_batch_of_another_contract_refuses_new_ones_beside_it(delivery: Any) -
         LandingError, match=r"providers\.parquet damaged or gone: .* into a new --out folder$"
     ):
         delivery.land()
+
+
+def test_a_byte_that_changed_within_a_landed_file_is_noticed(delivery: Any) -> None:
+    everything(delivery)
+    file = delivery.land().folder / "claims.parquet"
+    content = bytearray(file.read_bytes())
+    content[8] ^= 255
+    file.write_bytes(content)
+    refuse_broken(delivery.settings)  # its own count of rows is as it was
+    with pytest.raises(
+        LandingError, match=r"claims\.parquet damaged or gone: restore landing/ from the backup"
+    ):
+        refuse_broken(delivery.settings, to_the_end=True)
+
+
+def test_a_fault_of_the_machine_is_not_taken_for_a_damaged_file(
+    delivery: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything(delivery)
+    delivery.land()
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(landed.parquet, "read_metadata", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        refuse_broken(delivery.settings)
 
 
 def test_a_folder_that_cannot_be_written_stops_the_landing(delivery: Any) -> None:
