@@ -443,7 +443,8 @@ def memory(megabytes: int) -> Trial:
         "out of memory",
         f"{megabytes} MB of addresses",
         lambda world, out: again(world, out, prepare),
-        may_succeed=True,
+        may_succeed=megabytes > 1000,
+        may_abort=True,
         says="memory",
     )
 
@@ -456,5 +457,5 @@ def engine_memory(limit: str) -> Trial:
 
     return Trial(
         "out of memory", f"CCM_MEMORY_LIMIT={limit}", lambda world, out: again(world, out, prepare),
-        may_succeed=True, says="memory",
+        says="memory",
     )  # fmt: skip
