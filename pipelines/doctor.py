@@ -119,8 +119,10 @@ def landed(settings: Settings) -> Finding:
 
 
 def kept(settings: Settings) -> Finding:
-    from pipelines.ledger import broken_files
+    from pipelines.ledger import broken_files, is_lost
 
+    if is_lost(settings):
+        return Finding(False, "ledger/ does not hold what the last run showed: restore it from the backup")
     broken = broken_files(settings)
     says = f"; damaged or gone, restore from the backup: {', '.join(broken)}" if broken else ""
     return Finding(not broken, f"{len(list(settings.ledger.glob('*/*.parquet')))} files in the ledger{says}")

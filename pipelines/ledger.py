@@ -7,6 +7,7 @@ that a reader never sees half of one; no file is ever changed. How a finding's s
 from __future__ import annotations
 
 import fcntl
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.extracts.landed import rows_in
+from pipelines.publish import publication
 from pipelines.settings import Settings
 
 REVIEWS = "finding_reviews"
@@ -87,8 +89,24 @@ def broken_files(settings: Settings) -> list[str]:
     return sorted(str(path.relative_to(settings.out)) for path in found)
 
 
+def is_lost(settings: Settings) -> bool:
+    """Whether the ledger holds nothing of the publication that stands, although that was entered into it."""
+    if not publication.is_remembered(settings) or publication.is_given_up(settings):
+        return False
+    try:
+        as_of = json.loads(settings.published_record.read_text()).get("as_of")
+    except (FileNotFoundError, ValueError):
+        return False
+    return as_of is not None and not any((settings.ledger / SIGHTINGS).glob(f"{as_of}.*.parquet"))
+
+
 def refuse_broken(settings: Settings) -> None:
     """Nothing is built on a ledger that lacks what was written into it; raises LedgerDamaged."""
+    if is_lost(settings):
+        raise LedgerDamaged(
+            "ledger/ does not hold what the last run showed: restore it from the backup, as first-seen dates and reviews cannot be made"
+            " again; without a backup, copy landing/ and quarantine/ into a new --out folder"
+        )
     broken = broken_files(settings)
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""

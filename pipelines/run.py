@@ -146,7 +146,7 @@ def catch_up(settings: Settings) -> None:
             f"ccm: {settings.warehouse} is damaged: what the last run showed is missing in the ledger; the warehouse is built anew",
             file=sys.stderr,
         )
-        publication.remembered(settings)
+        publication.given_up(settings)
 
 
 def prepare_folders(settings: Settings) -> None:

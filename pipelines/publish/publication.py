@@ -22,6 +22,8 @@ from pipelines.settings import Settings
 CURRENT = "current"
 # In a publication until the ledger holds what it showed.
 UNREMEMBERED = "not_yet_in_the_ledger"
+# In one that was damaged before the ledger held what it showed.
+NEVER_REMEMBERED = "never_in_the_ledger"
 
 
 def begin(settings: Settings, *, keep_warehouse: bool = False) -> Settings:
@@ -79,6 +81,16 @@ def is_remembered(settings: Settings) -> bool:
 def remembered(settings: Settings) -> None:
     """Note that the ledger holds what the publication that stands showed."""
     (settings.published / CURRENT / UNREMEMBERED).unlink(missing_ok=True)
+
+
+def given_up(settings: Settings) -> None:
+    """Note that what the publication that stands showed can no longer be entered into the ledger."""
+    held = settings.published / CURRENT
+    (held / UNREMEMBERED).replace(held / NEVER_REMEMBERED)
+
+
+def is_given_up(settings: Settings) -> bool:
+    return (settings.published / CURRENT / NEVER_REMEMBERED).exists()
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ import duckdb
 
 from pipelines import lineage
 from pipelines.extracts.landing import land
-from pipelines.ledger import SIGHTINGS, TABLES, prepare
+from pipelines.ledger import SIGHTINGS, TABLES, prepare, refuse_broken
 from pipelines.publish import publication
 from pipelines.run import catch_up, prepare_folders, remember
 from pipelines.run_lock import only_writer
@@ -67,6 +67,7 @@ def run(settings: Settings, delivery: Path | None, received: date | None, as_of:
     """The main job's order of things without Dagster."""
     with only_writer(settings, "run"):
         prepare_folders(settings)
+        refuse_broken(settings)
         catch_up(settings)
         making = publication.begin(settings)
         if delivery is not None:

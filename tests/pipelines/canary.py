@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from pipelines.extracts.contract import Column, load_contracts
@@ -14,7 +15,9 @@ MARK = "CANARY"
 BIRTH_DATE, AMOUNT, DIAGNOSIS = "1903-07-19", "98765.43", "Z9Q8X7K"
 NEEDLES = (MARK, BIRTH_DATE, AMOUNT, DIAGNOSIS)
 # Where patients' data may lie: landing without its manifests, the warehouse and what is cut out of it by person.
-PERSONAL = ("landing", "quarantine", "ledger", "published", "building", "simulated")
+PERSONAL = ("landing", "quarantine", "ledger", "published", "building", "backfill", "simulated")
+# How deep a publication lies in each folder that holds some.
+PUBLICATIONS = {"published": 2, "building": 1, "backfill": 2}
 PUBLISHABLE_TABLES = (
     *(f"disparity_{name}.parquet" for name in ("measures", "gradients", "parts", "places")),
     "outreach_fairness.parquet",
@@ -102,10 +105,29 @@ def is_personal(path: Path) -> bool:
     """Whether patients' data may lie at `path`, relative to an output folder."""
     if path.name in {"manifest.json", "run.json", *PUBLISHABLE_TABLES}:
         return False
-    if path.parts[0] in {"published", "building"}:
-        kind = path.parts[2 if path.parts[0] == "published" else 1]
-        return kind != "reports" or "person-level" in path.parts
-    return path.parts[0] in PERSONAL
+    depth = PUBLICATIONS.get(path.parts[0])
+    if depth is not None and len(path.parts) > depth:
+        kind = path.parts[depth]
+        return (kind != "reports" and path.suffix != ".json") or "person-level" in path.parts
+    if path.parts[0] == "backfill":
+        return False
+    # what Spark hands over are tables; what it says of itself is no patient's
+    return path.suffix == ".parquet" if path.parts[0] == "spark" else path.parts[0] in PERSONAL
+
+
+def leaks_in_tables(warehouse: Path) -> list[str]:
+    """Tables of a warehouse that are no person's (reports, policy) and hold a planted value all the same."""
+    found = []
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        tables = con.execute(
+            "select schema_name, table_name from duckdb_tables() where schema_name in ('reports', 'policy')"
+            " and not exists (select 1 from duckdb_columns() as c where c.schema_name = duckdb_tables.schema_name"
+            " and c.table_name = duckdb_tables.table_name and c.column_name = 'beneficiary_id') order by all"
+        ).fetchall()
+        for schema, table in tables:
+            text = "\n".join(map(repr, con.execute(f'from "{schema}"."{table}"').fetchall()))
+            found += [f"{schema}.{table}: {one}" for one in NEEDLES if one in text]
+    return found
 
 
 def content(path: Path) -> str:

@@ -23,7 +23,7 @@ from pipelines.publish.tables import PUBLISHED
 from pipelines.review import review
 from pipelines.settings import DBT_PROJECT, Settings
 from tests.engines.held_work import held, works, worse
-from tests.pipelines.canary import PUBLISHABLE_TABLES, leaks, plant
+from tests.pipelines.canary import PUBLISHABLE_TABLES, leaks, leaks_in_tables, plant
 
 PEOPLE, MONTHS = 1_000, 12
 
@@ -151,6 +151,7 @@ def test_no_planted_value_reaches_a_log_a_record_a_page_or_a_file_left_behind(
     quarantined = pl.read_parquet(out / "quarantine")["source_text"].str.join("").item()
     assert "CANARY_BAD_birth_date" in quarantined and "CANARY_BAD_paid_usd" in quarantined
     assert leaks(first.stdout, first.stderr, folders=(out, out.parent / "left_behind")) == []
+    assert leaks_in_tables(out / "warehouse.duckdb") == []
 
 
 # Report table -> the numbers before suppression, its keys, and the column of people.

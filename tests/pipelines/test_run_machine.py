@@ -13,11 +13,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from pipelines.ledger import SIGHTINGS
+from pipelines.ledger import SIGHTINGS, LedgerDamaged
+from pipelines.publish import publication
 from pipelines.settings import Settings
 from tests.faults.bare_run import FINDING_ABOVE, Claims, dying_at, run, shown, write_delivery
 
@@ -137,6 +139,17 @@ class Operator(RuleBasedStateMachine):
         self.settings.warehouse.resolve().write_bytes(b"no database")
         run(self.settings, None, None)
         self.went_through(max(self.landed))
+
+    @rule()
+    def the_ledger_is_lost_and_restored(self) -> None:
+        """Nothing is built without what it held; whether the last run got as far as entering it or not."""
+        if not publication.is_remembered(self.settings) or publication.is_given_up(self.settings):
+            return
+        backup = self.settings.ledger.rename(self.folder / "backup")
+        with pytest.raises(LedgerDamaged, match="restore it from the backup"):
+            run(self.settings, None, None)
+        assert not self.settings.building.exists()
+        backup.rename(self.settings.ledger)
 
     @invariant()
     def one_run_stands_and_the_ledger_only_grows(self) -> None:
