@@ -38,8 +38,8 @@ def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
                 f"  findings, {severity}: {count:,} (${amount or 0:,.2f} paid)"
                 for severity, count, amount in findings
             ),
-            f"  rows quarantined: {one('select sum(rows) from reports.quarantine_summary'):,}"
-            f" ({one('select sum(rows_resolved) from reports.quarantine_summary'):,} of them since corrected)",
+            f"  rows quarantined: {one('select count(*) from core.core_quarantined_rows'):,}"
+            f" ({one('select count(resolved_date) from core.core_quarantined_rows'):,} of them since corrected)",
             "",
             f"  pages       {settings.reports / 'index.html'}",
             f"  worklists   {settings.worklists}/",

@@ -28,8 +28,11 @@ def warehouse(place: Path) -> Path:
         )
         # a month of which the payer said nothing is no month of the spine, and none too many
         con.execute("insert into marts.capture_months values (3, false)")
-        con.execute("create table core.core_quarantined_rows as select range as id from range(3)")
-        con.execute("create table reports.quarantine_summary as select unnest([1, 2]) as rows")
+        con.execute(
+            "create table core.core_quarantined_rows as"
+            " select 'a' as batch_id, 'claims' as table_name, unnest(['one', 'one', 'two']) as reason"
+        )
+        con.execute("create table reports.quarantine_summary as select unnest(['one', 'two']) as reason")
         for table, (identifier, staged) in NEWEST_OF_EACH.items():
             # delivered twice: the core keeps one row of each identifier
             con.execute(f"create table staging.{staged} as select range % 3 as {identifier} from range(6)")
@@ -50,7 +53,7 @@ def test_counts_that_agree_pass_and_each_lost_or_doubled_row_is_told(tmp_path: P
             con.execute(f"delete from core.{table} where rowid = 0")
         con.execute("insert into marts.eligibility_months values (9)")
         con.execute("insert into marts.capture_months values (9, true)")
-        con.execute("insert into reports.quarantine_summary values (1)")
+        con.execute("insert into reports.quarantine_summary values ('three')")
     told = failed(path)
     assert {one.table for one in told} == {
         *spoilt,

@@ -224,6 +224,11 @@ def test_worlds_answer_as_another_program_does_whatever_was_asked_before() -> No
     assert asked > 50
 
 
+def test_the_solver_says_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    Worlds(sparse.csr_matrix([[1.0, 1.0]]), np.array([5.0]), np.zeros(2)).largest(0)
+    assert capfd.readouterr() == ("", "")
+
+
 def extreme(left: Any, right: Any, lower: Any, spot: int, sign: int) -> float:
     """Least (sign 1) or largest (-1) value of one number, by scipy."""
     limits = np.column_stack([lower, np.full(len(lower), np.inf)])

@@ -144,8 +144,9 @@ TABLES: dict[str, list[dict[str, Any]]] = {
             "format": "practice",
             "source_file": HOSTILE,
             "rows_in": 12345,
-            "rows_landed": 12343,
-            "rows_quarantined": 2,
+            "rows_landed": 12320,
+            "rows_quarantined": 25,
+            "is_suppressed": False,
         }
     ],
     "reports.quarantine_summary": [
@@ -153,8 +154,9 @@ TABLES: dict[str, list[dict[str, Any]]] = {
             "batch_id": "0123456789ab",
             "table_name": "claims",
             "reason": "conflicting_key",
-            "rows": 2,
-            "rows_resolved": 1,
+            "rows": 25,
+            "rows_resolved": None,
+            "is_suppressed": False,
         }
     ],
     "reports.rpt_funnel": STEPS,

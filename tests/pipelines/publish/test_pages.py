@@ -191,8 +191,8 @@ def test_conditions_files_and_quarantine_equal_their_tables(pages: dict[str, Pag
             figure = shown.table("rpt_load_summary").figure(f"{row['batch_id']}/{HOSTILE}", column=column)
             assert figure == as_shown(row[column])
     quarantined = shown.table("quarantine_summary")
-    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows") == "2"
-    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows_resolved") == "1"
+    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows") == "25"
+    assert quarantined.figure("0123456789ab/claims/conflicting_key", column="rows_resolved") == "hidden"
     months = shown.table("run_out")
     assert months.figure(str(JANUARY), column="run_out_state").startswith("Provisional")
     assert months.figure(str(DECEMBER), column="run_out_state") == "Complete"
