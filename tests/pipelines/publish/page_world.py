@@ -137,6 +137,7 @@ MONTHS = [
     *(capture(JANUARY, "not_eligible", 2050), capture(JANUARY, "eligible_not_served", 1050)),
 ]
 TABLES: dict[str, list[dict[str, Any]]] = {
+    "policy.disclosure_limits": [{"limit_name": "largest_small_cell", "limit_value": 10}],
     "reports.rpt_load_summary": [
         {
             "batch_id": "0123456789ab",

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from expectations.run import Outcome
 from pipelines.publish import reference_docs, site
 from pipelines.publish.formatting import HIDDEN, as_precise
 from pipelines.publish.groups import full_name, place
@@ -222,7 +223,16 @@ def test_expectations_are_counted_by_suite_and_failures_named(
     table = pages["quality.html"].table("quality")
     assert table.figure("contract_claims", column="expectations") == "2"
     assert table.figure("contract_claims", column="failed") == "1"
-    assert "Values &lt;ordered&gt; on from_date: 3 rows, not blocking." in texts["quality.html"]
+    assert "Values &lt;ordered&gt; on from_date: 1 to 10 rows, not blocking." in texts["quality.html"]
+
+
+def test_rows_that_fail_are_counted_from_the_limit_on() -> None:
+    failed = [
+        Outcome("suite", "claims", "from_date", "expectation", "says", False, False, 50, unexpected)
+        for unexpected in (1, 10, 11, 0)
+    ]
+    assert [rows for _, rows in quality.quality(failed, 10)[0]["failed"]] == ["1 to 10", "1 to 10", "11", "0"]
+    assert {rows for _, rows in quality.quality(failed, None)[0]["failed"]} == {HIDDEN}
 
 
 def test_results_of_dbt_are_counted_and_their_messages_left_out(tmp_path: Path) -> None:
