@@ -18,7 +18,7 @@ celled as (
     select
         years.*,
         {% for name, expression in cells.items() %}
-            {{ expression }} as {{ name }},
+            {{ expression }} as {{ name }}_cell,
         {% endfor %}
         case when years.paid_months > 0 then 1 else 0 end as is_paid
     from years
@@ -36,11 +36,11 @@ celled as (
             '{{ kind }}' as group_kind,
             {{ "'everybody'" if kind == 'everybody' else kind }} as group_value,
             '{{ cell }}' as cell_kind,
-            {{ cell }} as cell,
+            {{ cell }}_cell as cell,
             count(*) as eligible_people,
             cast(sum(is_paid) as bigint) as paid_people
         from celled
-        group by service_year{{ '' if kind == 'everybody' else ', ' ~ kind }}, {{ cell }}
+        group by service_year{{ '' if kind == 'everybody' else ', ' ~ kind }}, {{ cell }}_cell
         {{ 'union all' if not (loop.last and outer_loop.last) }}
     {% endfor %}
 {% endfor %}
