@@ -54,7 +54,7 @@ FAULTS = (
     _fault(
         "damaged",
         "a file is damaged: see `ccm doctor`, which names it; a damaged warehouse is built anew by the next run",
-        r"not a valid duckdb database|corrupt|checksum|failed to deserialize|no magic bytes|thrift"
+        r"not a valid duckdb database|corrupt|checksum|failed to deserialize|no magic bytes|TProtocolException"
         r"|database disk image is malformed|file is not a database|invalid parquet|parquet file.{0,80}(truncated|too small)",
     ),
     _fault(
