@@ -15,7 +15,16 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from pipelines.disparity.disclosure import TIER, Audit, Bools, Release, audit, suppress
+from pipelines.disparity.disclosure import (
+    TIER,
+    Audit,
+    Bools,
+    Release,
+    audit,
+    components,
+    determined,
+    suppress,
+)
 from pipelines.disparity.page_releases import PLACES, Memory, Names
 from pipelines.disparity.published import released
 
@@ -60,14 +69,21 @@ def _asked(release: Release, shown: Bools) -> tuple[Release, Bools]:
 
 
 def _bring_back(asked: Release, kept: Bools, spots: Sequence[int]) -> None:
-    """Numbers go one by one, so that a later one can make an earlier one needless: the dearest come back first, in `kept`."""
+    """Numbers go one by one, so that a later one can make an earlier one needless: the dearest come back first, in `kept`.
+
+    A number that comes back is asked about with those that hang together with it while it is hidden; the others stay as they are.
+    """
     needless = [spot for spot in spots if not (asked.is_protected[spot] or asked.frozen[spot])]
-    if not needless:
-        return
-    told = set(audit(asked, kept).given_away.tolist())
+    told: set[int] = set(audit(asked, kept).given_away.tolist()) if needless else set()
     for spot in sorted(needless, key=lambda one: -asked.cost[one]):
+        known = determined(
+            asked, (kept & asked.is_table) | asked.known | (asked.is_table & (asked.values == 0))
+        )
+        near = [places for places, _ in components(asked, known) if spot in places]
+        mine = [place for place in np.concatenate([[], *near]).astype(int) if asked.is_protected[place]]
         kept[spot] = True
-        kept[spot] = told.issuperset(audit(asked, kept).given_away.tolist())
+        if mine:
+            kept[spot] = told.issuperset(audit(asked, kept, np.array(mine)).given_away.tolist())
 
 
 def _table(name: Any) -> Any:
