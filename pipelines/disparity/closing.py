@@ -42,7 +42,7 @@ def close(con: duckdb.DuckDBPyConnection, limit: int, memory: Memory | None = No
     release, shown = released(con, limit, memory)
     asked, is_ours = _asked(release, shown)
     kept = suppress(asked)
-    spots = np.flatnonzero(shown & is_ours & (release.values > 0) & ~kept)
+    spots = np.flatnonzero(shown & is_ours & (release.values > 0) & ~kept).tolist()
     _bring_back(asked, kept, spots)
     hidden = [release.names[spot] for spot in spots if not kept[spot]]
     _hide(con, hidden, memory, limit)

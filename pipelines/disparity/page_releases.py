@@ -232,7 +232,7 @@ def record(con: duckdb.DuckDBPyConnection, limit: int, of: Memory, as_of: Any) -
     names, numbers = Names.of(con), Numbers(limit)
     rows: list[dict[str, Any]] = []
     standing = _standing(con, as_of)
-    for spot in np.flatnonzero(release.values > 0):
+    for spot in np.flatnonzero(release.values > 0).tolist():
         name, value = release.names[spot], int(release.values[spot])
         key = names.key(name)
         if key is None:
