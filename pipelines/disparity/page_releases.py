@@ -257,9 +257,9 @@ def record(con: duckdb.DuckDBPyConnection, limit: int, of: Memory, as_of: Any) -
     con.unregister("frame")
 
 
-def _standing(con: duckdb.DuckDBPyConnection, as_of: Any) -> dict[tuple[Any, ...], dict[str, Any]]:
+def _standing(con: duckdb.DuckDBPyConnection, as_of: Any) -> dict[Any, dict[str, Any]]:
     """Name of a number -> the figures in its row, and the day as of which they were published first."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    found: dict[Any, dict[str, Any]] = {}
     for kind, place in PLACES.items():
         columns = [*place.key, place.held_from, *place.figures]
         rows = con.execute(
