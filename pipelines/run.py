@@ -118,20 +118,19 @@ def run_alone(request: Request) -> int:
     run_records.keep(settings, record)
     if context.published:
         publication.write_record(settings.published_record, record)
-    for line in summary(settings, record) if result.success else stopped(record):
-        print(line, file=sys.stdout if result.success else sys.stderr)
-    return 0 if result.success else 1
+    for line in summary(settings, record) if record["success"] else stopped(record):
+        print(line, file=sys.stdout if record["success"] else sys.stderr)
+    return 0 if record["success"] else 1
 
 
 def remember(settings: Settings) -> bool:
     """Add to the ledger what the publication that stands showed; whether there was anything new."""
     from pipelines import ledger
-    from pipelines.disparity import page_releases, reach
+    from pipelines.disparity import reach
 
     standing = replace(settings, in_the_making=False)
     added = ledger.remember_findings(standing)
     reach.remember(standing)
-    page_releases.remember(standing)
     publication.remembered(standing)
     return added is not None
 

@@ -22,15 +22,16 @@ TOOLS = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "p
 def run_record(context: Any, result: Any, failures: list[str]) -> dict[str, Any]:
     """Everything `run.json` holds: what was asked, what came of it and what it took."""
     evaluations = result.get_asset_check_evaluations()
+    success = succeeded(context, result)
     return {
-        "success": result.success,
+        "success": success,
         "published": context.published,
         "failed": failures,
         "fault": run_records.as_fact(fault_behind(context, result)),
         "breaches": run_records.breaches(context.outcomes),
         **what_was_asked(context),
         "dagster_run_id": result.run_id,
-        "rows": row_counts(replace(context.settings, in_the_making=False)) if result.success else {},
+        "rows": row_counts(replace(context.settings, in_the_making=False)) if success else {},
         "checks": {
             "passed": sum(one.passed for one in evaluations),
             "failed": sum(not one.passed for one in evaluations),
@@ -40,6 +41,11 @@ def run_record(context: Any, result: Any, failures: list[str]) -> dict[str, Any]
         "seconds_by_step": context.progress.seconds_by_step,
         "peak_memory_bytes": peak_memory_bytes(),
     }
+
+
+def succeeded(context: Any, result: Any) -> bool:
+    """Whether the run came to its end: Dagster leaves out what hangs on something that was not made, and calls that a success."""
+    return bool(result.success and context.published)
 
 
 def what_was_asked(context: Any) -> dict[str, Any]:
@@ -75,6 +81,8 @@ def what_failed(context: Any, result: Any) -> list[str]:
         if not evaluation.passed and evaluation.severity.value == "ERROR"
     ]
     failed += [f"step {event.step_key}" for event in result.all_events if event.is_step_failure]
+    if not failed:
+        failed += [f"step {event.step_key} left out" for event in result.all_events if event.is_step_skipped]
     # A dbt test of several models belongs to no one asset, so only dbt itself names it.
     failed += [f"error in {broken}" for broken in context.broken_at]
     failed += [
