@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 PARSED = "CCM_DBT_PARSED"
+# Where a run's files lie: in a project that was parsed for any run, what stands for these variables stands in their place.
+PLACES = ("CCM_LANDING", "CCM_QUARANTINE", "CCM_LEDGER")
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
 
 
@@ -25,13 +27,22 @@ def end_with_parent() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def stands_for(place: str) -> str:
+    return f"<{place}>"
+
+
 def parsed_project(path: Path) -> Any:
-    """dbt's manifest from the file that its parser leaves for partial parsing (`partial_parse.msgpack`)."""
+    """dbt's manifest from the file that its parser leaves for partial parsing (`partial_parse.msgpack`), with the places of this run."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     readable: Any = Manifest  # its reader comes from a mixin without types
     manifest = readable.from_msgpack(path.read_bytes(), decoder=extended_mashumuro_decoder)
+    for source in manifest.sources.values():
+        location = source.config.get("external_location", "")
+        for place in PLACES:
+            location = location.replace(stands_for(place), os.environ.get(place, stands_for(place)))
+        source.config["external_location"] = location
     manifest.build_flat_graph()  # what `graph` is in a template
     return manifest
 

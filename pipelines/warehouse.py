@@ -3,7 +3,6 @@
 # No `from __future__ import annotations` here: Dagster reads the annotation of `context` as an object.
 
 import contextlib
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -18,6 +17,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 
 from pipelines import dbt_artifacts, faults, ledger, spark
 from pipelines.dbt_process import PARSED
+from pipelines.parsed import PARSED_FILE, take, temporary_environment
 from pipelines.publish import notes
 from pipelines.run_outcome import row_counts
 from pipelines.settings import DBT_PROJECT, Settings
@@ -26,12 +26,6 @@ from pipelines.settings import DBT_PROJECT, Settings
 LANDED = ("landing", "quarantine")
 # dbt's own unit tests try the models on made-up rows: they belong to the test suite, not to a run.
 BUILD = ["build", "--exclude-resource-type", "unit_test"]
-# What dbt's parser writes for itself, and what of the environment the project's files read while they are parsed.
-PARSED_FILE = "partial_parse.msgpack"
-READ_WHEN_PARSED = (
-    *("CCM_LANDING", "CCM_QUARANTINE", "CCM_LEDGER"),
-    *("CCM_CONDITIONS", "CCM_COMPARE_CONDITIONS", "CCM_RULES_ABOUT"),
-)
 # The rules once more, asked about bills that could be sent; what they say goes to a schema of its own.
 ABOUT_PROPOSALS = {"CCM_RULES_ABOUT": "proposals"}
 PROPOSALS = [
@@ -48,56 +42,9 @@ class InstalledDbt(DbtCliResource):
         return packaging.version.parse(importlib.metadata.version("dbt-core"))
 
 
-def project_fingerprint() -> str:
-    """SHA-256 over the dbt project's files: the version of policy, models and rules that a run used."""
-    digest = hashlib.sha256()
-    for path in sorted(DBT_PROJECT.rglob("*")):
-        if path.is_file() and path.suffix in {".sql", ".yml", ".csv", ".md"} and "target" not in path.parts:
-            digest.update(path.relative_to(DBT_PROJECT).as_posix().encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def parse_mark(settings: Settings) -> str:
-    """Changes whenever dbt would parse the project to something else (its files, dbt, what they read of the environment), and when
-    what it parsed is no longer what lies in its target folder.
-
-    A run's window is no part of it: `var()` is asked only when a model is compiled.
-    """
-    environment = {**os.environ, **settings.dbt_environment()}
-    told = [environment.get(name) for name in READ_WHEN_PARSED]
-    versions = [importlib.metadata.version(name) for name in ("dbt-core", "dbt-duckdb")]
-    parsed = hashlib.sha256((settings.dbt_target / PARSED_FILE).read_bytes()).hexdigest()
-    return hashlib.sha256(json.dumps([project_fingerprint(), told, versions, parsed]).encode()).hexdigest()
-
-
 def manifest(settings: Settings) -> Path:
-    """Path of dbt's manifest for the project as it stands, parsed anew only when something of it changed."""
-    settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    path, parsed, mark = (
-        settings.dbt_target / name for name in (dbt_artifacts.MANIFEST, PARSED_FILE, "project.sha256")
-    )
-    if (
-        all(file.exists() for file in (parsed, mark))
-        and mark.read_text() == parse_mark(settings)
-        and dbt_artifacts.is_whole(settings.dbt_target)
-    ):
-        return path
-    from dbt.cli.main import dbtRunner
-
-    os.environ.update(settings.dbt_environment())
-    result = dbtRunner().invoke(["--quiet", "parse", *arguments(settings)])
-    if not result.success:
-        raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
-    mark.write_text(parse_mark(settings))
-    return path
-
-
-def arguments(settings: Settings) -> list[str]:
-    """Where dbt finds its project and writes its artifacts."""
-    folder = str(settings.dbt_target)
-    return ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", folder,
-            "--log-path", folder]  # fmt: skip
+    """Path of dbt's manifest for the project as it stands."""
+    return take(settings, settings.dbt_target).with_name(dbt_artifacts.MANIFEST)
 
 
 def resource(
@@ -229,8 +176,14 @@ def propose(settings: Settings, run: Any) -> None:
     window = ["--vars", json.dumps(run.window().as_vars())]
     target = settings.dbt_target / "proposals"
     with (
-        # the parse that dagster-dbt starts from is the run's own, never one that another command left in the project
-        temporary_environment({**ABOUT_PROPOSALS, "DBT_TARGET_PATH": str(settings.dbt_target)}),
+        temporary_environment(
+            {
+                **ABOUT_PROPOSALS,
+                PARSED: str(take(settings, target, ABOUT_PROPOSALS)),
+                # the parse that dagster-dbt starts from is the run's own, never one that another command left in the project
+                "DBT_TARGET_PATH": str(settings.dbt_target),
+            }
+        ),
         without_texts(run, target, settings.dbt_target / "proposals.log") as log,
         contextlib.redirect_stdout(log),
     ):
@@ -238,7 +191,8 @@ def propose(settings: Settings, run: Any) -> None:
             artifacts = target / "spark"
             models = [*PROPOSALS, *spark.TARGET, "--exclude-resource-type", "test", *window]
             try:
-                resource(*spark.executable()).cli(models, target_path=artifacts).wait()
+                with temporary_environment({PARSED: ""}):
+                    resource(*spark.executable()).cli(models, target_path=artifacts).wait()
             except Exception:
                 spark.hand_over_results(artifacts, target)
                 raise
@@ -246,18 +200,3 @@ def propose(settings: Settings, run: Any) -> None:
             resource().cli([*PROPOSALS, "--resource-type", "test", *window], target_path=target).wait()
         else:
             resource().cli([*PROPOSALS, *window], target_path=target).wait()
-
-
-@contextlib.contextmanager
-def temporary_environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables that hold inside the block only."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -15,7 +15,9 @@ from typing import Any
 import duckdb
 
 from pipelines import ledger, warehouse
+from pipelines.dbt_process import PARSED
 from pipelines.extracts.landing import LandedBatch, land
+from pipelines.parsed import take
 from pipelines.settings import DBT_PROJECT, REPOSITORY, Settings
 
 
@@ -63,16 +65,17 @@ def propose(built: Built, received: dt.date, through: str) -> list[dict[str, Any
 def _dbt(
     settings: Settings, command: Sequence[str], received: dt.date, through: str, **environment: str
 ) -> list[dict[str, Any]]:
+    parsed = take(settings, settings.dbt_target / "parsed_project", environment)
     # dbt in its own process: it holds the warehouse as the only writer and lets go of it when it ends
     run = subprocess.run(
         [
-            *(sys.executable, "-m", "dbt.cli.main", *command),
+            *(sys.executable, "-m", "pipelines.dbt_process", *command),
             *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
             *("--target-path", str(settings.dbt_target), "--log-path", str(settings.dbt_target)),
             *("--vars", json.dumps({"as_of": received.isoformat(), "through_month": f"{through}-01"})),
         ],
         cwd=REPOSITORY,
-        env={**os.environ, **settings.dbt_environment(), **environment},
+        env={**os.environ, **settings.dbt_environment(), **environment, PARSED: str(parsed)},
         capture_output=True,
         text=True,
         check=False,

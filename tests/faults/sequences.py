@@ -31,12 +31,13 @@ import duckdb
 from pipelines import ledger
 from pipelines.dbt_process import PARSED
 from pipelines.extracts.landing import clear_killed, land
+from pipelines.parsed import PARSED_FILE
 from pipelines.publish import publication
 from pipelines.run import prepare_folders
 from pipelines.run_lock import only_writer
 from pipelines.settings import DBT_PROJECT, REPOSITORY, Settings
 from pipelines.simulate import simulate
-from pipelines.warehouse import BUILD, PARSED_FILE
+from pipelines.warehouse import BUILD
 from pipelines.window import RunWindow, window
 
 # The months of a window before 2026 differ in codes, amounts and rules in force.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import dagster as dg
 import pytest
 
-from pipelines import dbt_artifacts, warehouse
+from pipelines import dbt_artifacts
 from pipelines.run_context import RunContext
 from pipelines.settings import Settings
 
@@ -80,25 +78,3 @@ def test_a_part_of_dbts_results_is_no_result_and_does_not_stay(tmp_path: Path) -
     fault = dbt_artifacts.strip(tmp_path, log)
     assert fault is not None and fault.name == "disk_full"
     assert not any(ROW in path.read_text() for path in tmp_path.iterdir())
-
-
-def test_a_manifest_cut_off_by_a_kill_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its mark says that it is of the project as it stands: without a look inside, every run from now on would end there."""
-    settings = Settings(out=tmp_path)
-    settings.dbt_target.mkdir()
-    place = settings.dbt_target / "manifest.json"
-    asked: list[str] = []
-
-    class Runner:
-        def invoke(self, command: list[str]) -> Any:
-            asked.append(command[1])
-            place.write_text("{}")
-            (settings.dbt_target / warehouse.PARSED_FILE).write_bytes(b"parsed")
-            return SimpleNamespace(success=True)
-
-    monkeypatch.setattr("dbt.cli.main.dbtRunner", Runner)
-    assert warehouse.manifest(settings) == place and warehouse.manifest(settings) == place
-    assert asked == ["parse"]
-    place.write_text('{"nodes": {"model')
-    assert warehouse.manifest(settings) == place
-    assert asked == ["parse", "parse"] and place.read_text() == "{}"

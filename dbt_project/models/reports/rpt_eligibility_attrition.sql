@@ -9,7 +9,6 @@ select
     coalesce(criterion_name, step_name) as criterion_name,
     people as people_left,
     dropped as people_dropped,
-    is_suppressed,
-    held_from
+    is_suppressed
 from {{ ref('rpt_funnel') }}
 where step <= {{ screen_criteria() | length + 1 }}
