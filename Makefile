@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 SPARK  := .venv-spark/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit docs schedule-demo audit sbom bench spark lock clean
+.PHONY: help setup run test lint unit docs schedule-demo faults sequences audit sbom bench spark lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,12 @@ docs: $(STAMP)   ## regenerate the data dictionary and the rule catalogue
 
 schedule-demo: $(STAMP)  ## three months arrive in an inbox and go through by themselves
 	$(BIN)/python -m pipelines.schedule_demo
+
+faults: $(STAMP) ## kills, full disks, damaged files and the like, tried on the main job (needs out/ from `make run`, and root)
+	$(BIN)/python -m tests.faults.harness --template out/warehouse.duckdb --place $$(mktemp -d)
+
+sequences: $(STAMP)  ## random chains of deliveries against one build of all of them, through every model
+	$(BIN)/python -m tests.faults.sequences --place $$(mktemp -d) --seeds 1 2 3
 
 audit: $(STAMP)  ## known vulnerabilities of the locked packages; says so where the advisory service cannot be reached
 	$(BIN)/python -m pipelines.supply_chain audit

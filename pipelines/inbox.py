@@ -35,17 +35,26 @@ class Arrival:
 
 def arrivals(inbox: Path) -> list[Arrival]:
     """Deliveries in the inbox whose files are not visibly unfinished, in the order of the days in their names, then of names."""
+    found = []
+    for path in _deliveries(inbox):
+        state = None if path.suffix.lower() in UNFINISHED else fingerprint(path)
+        if state is not None:
+            found.append(Arrival(path, state, day_in(path.name)))
+    return sorted(found, key=lambda one: (one.received or date.max, one.path.name))
+
+
+def kept_waiting(inbox: Path) -> int:
+    """How many deliveries will not be taken as they are: visibly unfinished, or with a checksum in their list that does not hold."""
+    ready = {one.path for one in arrivals(inbox) if not (one.path / SUMS).is_file() or sums_hold(one.path)}
+    return len(set(_deliveries(inbox)) - ready)
+
+
+def _deliveries(inbox: Path) -> list[Path]:
+    """Folders and archives in the inbox, those that are being copied under another name among them."""
     if not inbox.is_dir():
         return []
-    found = []
-    for path in inbox.iterdir():
-        if path.name.startswith((".", "_")) or path.suffix.lower() in UNFINISHED:
-            continue
-        if path.is_dir() or path.suffix.lower() == ".zip":
-            state = fingerprint(path)
-            if state is not None:
-                found.append(Arrival(path, state, day_in(path.name)))
-    return sorted(found, key=lambda one: (one.received or date.max, one.path.name))
+    shown = [path for path in inbox.iterdir() if not path.name.startswith((".", "_"))]
+    return [path for path in shown if path.is_dir() or path.suffix.lower() in {".zip", *UNFINISHED}]
 
 
 def day_in(name: str) -> date | None:

@@ -177,6 +177,7 @@ def next_delivery(
             ready.append((name, arrival))
     waiting = sum(not handed_over for _, _, handed_over in remembered.values())
     if not ready or busy:
+        waiting = max(waiting, inbox.kept_waiting(timetable.inbox))
         says = "a run is in progress" if busy else f"{waiting} deliveries are not complete yet"
         return None, remembered, says if waiting or busy else "nothing new in the inbox"
     name, arrival = ready[0]
@@ -206,13 +207,16 @@ def schedule(settings: Settings, timetable: Timetable, target: Any) -> dg.Schedu
         description="After the run-out day of a month: its run, unless a delivery has already brought it.",
     )
     def due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return month_due(settings, context.scheduled_execution_time)
+        return month_due(settings, context.scheduled_execution_time, timetable.inbox)
 
     return due
 
 
-def month_due(settings: Settings, when: datetime) -> dg.RunRequest | dg.SkipReason:
-    """What the schedule asks for at `when`: the month before, from what is landed; nothing where it is published or not there."""
+def month_due(settings: Settings, when: datetime, deliveries: Path) -> dg.RunRequest | dg.SkipReason:
+    """What the schedule asks for at `when`: the month before, from what is landed; nothing where it is published or not there.
+
+    `deliveries`: the inbox, where some may wait for their end.
+    """
     month = month_before(when.date())
     if published_through(settings) >= month:
         return dg.SkipReason(f"{month} is published")
@@ -221,13 +225,10 @@ def month_due(settings: Settings, when: datetime) -> dg.RunRequest | dg.SkipReas
     except (NothingLanded, OSError):
         landed = ""
     if landed < month:
-        alerts.send(
-            settings,
-            alerts.Alert(
-                "staleness",
-                f"{month} is due and its data have not come; the newest month landed is {landed or 'none'}.",
-            ),
-        )
+        says = f"{month} is due and its data have not come; the newest month landed is {landed or 'none'}."
+        waiting = inbox.kept_waiting(deliveries)
+        particulars = [f"{waiting} deliveries in the inbox are not complete"] if waiting else []
+        alerts.send(settings, alerts.Alert("staleness", says, particulars))
         return dg.SkipReason(f"no data of {month} have come")
     return dg.RunRequest(run_key=f"due-{month}", partition_key=month, run_config=run_config(Delivery()))
 

@@ -58,13 +58,13 @@ def test_a_due_month_that_is_landed_and_not_published_is_run(
 ) -> None:
     published(settings, "2026-01")
     landed(monkeypatch, "2026-02")
-    asked = schedule.month_due(settings, DUE)
+    asked = schedule.month_due(settings, DUE, settings.out / "inbox")
     assert isinstance(asked, dg.RunRequest) and asked.partition_key == "2026-02"
 
 
 def test_a_month_that_a_delivery_brought_is_not_run_again(settings: Settings) -> None:
     published(settings, "2026-02")
-    assert isinstance(schedule.month_due(settings, DUE), dg.SkipReason)
+    assert isinstance(schedule.month_due(settings, DUE, settings.out / "inbox"), dg.SkipReason)
     assert not settings.alerts.exists()
 
 
@@ -72,14 +72,27 @@ def test_a_due_month_whose_data_have_not_come_is_told(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     landed(monkeypatch, "2026-01")
-    assert isinstance(schedule.month_due(settings, DUE), dg.SkipReason)
+    assert isinstance(schedule.month_due(settings, DUE, settings.out / "inbox"), dg.SkipReason)
     (line,) = settings.alerts.read_text().splitlines()
     told = json.loads(line)
     assert told["kind"] == "staleness" and "2026-02 is due" in told["says"] and "2026-01" in told["says"]
+    assert told["particulars"] == []
+
+
+def test_it_is_told_that_a_delivery_waits_for_its_end(settings: Settings, when: Timetable) -> None:
+    copying = when.inbox / "2026-03-12"
+    copying.mkdir()
+    (copying / "claims.csv.part").write_text("half")
+    asked, _, says = schedule.next_delivery(settings, when, {}, DUE.timestamp(), False)
+    assert asked is None and says == "1 deliveries are not complete yet"
+    schedule.month_due(settings, DUE, when.inbox)
+    assert json.loads(settings.alerts.read_text())["particulars"] == [
+        "1 deliveries in the inbox are not complete"
+    ]
 
 
 def test_a_due_month_in_an_empty_folder_is_told_too(settings: Settings) -> None:
-    assert isinstance(schedule.month_due(settings, DUE), dg.SkipReason)
+    assert isinstance(schedule.month_due(settings, DUE, settings.out / "inbox"), dg.SkipReason)
     assert "none" in settings.alerts.read_text()
 
 
