@@ -228,13 +228,13 @@ def sequence(place: Path, seed: int, people: int, runs: int, limits: dict[str, o
         ).already_landed
         counts.landed_twice += 1
         project = projects[number >= changes]
-        if number == killed:
-            stood = publication.current(chain)
-            if run(chain, project, None, chance.uniform(0.05, 0.6) * took) is None:
-                assert publication.current(chain) == stood
-                counts.killed += 1
-        began = time.monotonic()
-        asked = run(chain, project, None)
+        stood, began = publication.current(chain), time.monotonic()
+        asked = run(chain, project, None, chance.uniform(0.05, 0.6) * took if number == killed else None)
+        if asked is None:  # killed before its end
+            assert publication.current(chain) == stood
+            counts.killed += 1
+            began = time.monotonic()
+            asked = run(chain, project, None)
         assert asked is not None and asked.as_of == sent[end - 1].received
         took = time.monotonic() - began
         kept = place / f"{asked.as_of}.duckdb"
