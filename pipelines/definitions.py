@@ -104,6 +104,7 @@ def build(context: RunContext) -> dg.Definitions:
                 "told": made.told,
                 "kept_back": made.kept_back,
                 "hidden_elsewhere": made.closed,
+                "told_over_time": made.told_over_time,
             },
         )
         if made.told:

@@ -126,11 +126,12 @@ def run_alone(request: Request) -> int:
 def remember(settings: Settings) -> bool:
     """Add to the ledger what the publication that stands showed; whether there was anything new."""
     from pipelines import ledger
-    from pipelines.disparity import reach
+    from pipelines.disparity import page_releases, reach
 
     standing = replace(settings, in_the_making=False)
     added = ledger.remember_findings(standing)
     reach.remember(standing)
+    page_releases.remember(standing)
     publication.remembered(standing)
     return added is not None
 

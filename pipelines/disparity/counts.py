@@ -65,6 +65,11 @@ class Numbers:
         self.terms += [(self.equations, self.place[name], factor) for name, factor in terms.items()]
         self.equations += 1
 
+    def protect(self, name: Any) -> None:
+        place = self.place[name]
+        _, value, is_table, _, cost = self.rows[place]
+        self.rows[place] = (name, value, is_table, True, cost)
+
     def value(self, name: Any) -> int:
         return int(self.rows[self.place[name]][1])
 
@@ -232,13 +237,11 @@ def beside(numbers: Numbers, whole: Hashable, parts: Sequence[Hashable]) -> None
 
 def _remember(numbers: Numbers, name: Key, said: Sequence[int | None]) -> None:
     """What was hidden stays hidden; what changed by a few people is hidden, and must not be told by the rest either."""
-    place = numbers.place[name]
-    value = numbers.rows[place][1]
+    value = numbers.value(name)
     if None in said:
         numbers.frozen.add(name)
     shown = [one for one in said if one is not None]
     if any(numbers.is_small(abs(value - one)) for one in shown):
-        _, _, is_table, _, cost = numbers.rows[place]
-        numbers.rows[place] = (name, value, is_table, True, cost)
+        numbers.protect(name)
     elif value in shown:
         numbers.known.add(name)

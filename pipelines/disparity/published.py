@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -27,6 +27,9 @@ from pipelines.disparity.counts import (
 from pipelines.disparity.disclosure import Audit, Bools, Release, audit
 from pipelines.disparity.places import add_places, cells_of
 from pipelines.disparity.places import names as names_of
+
+if TYPE_CHECKING:
+    from pipelines.disparity.page_releases import Memory
 
 
 @dataclass
@@ -70,19 +73,24 @@ def largest_small_cell(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0])
 
 
-def released(con: duckdb.DuckDBPyConnection, limit: int) -> tuple[Release, Bools]:
+def released(
+    con: duckdb.DuckDBPyConnection, limit: int, memory: Memory | None = None
+) -> tuple[Release, Bools]:
     """All numbers of people in the report tables of a warehouse as one release, and which of them are shown.
 
-    Reads the counts before suppression (`reports_internal`, `marts`) and the tables as published (`reports`). Raises ValueError
-    where they contradict each other.
+    Reads the counts before suppression (`reports_internal`, `marts`) and the tables as published (`reports`); a figure that an earlier
+    publication lends (`held_from`) is not one that this release shows. `memory`: what earlier publications told, to be kept in mind.
+    Raises ValueError where tables contradict each other.
     """
     made = Tables(Numbers(limit))
     months = _capture(con, made)
     _attrition(con, made)
-    _funnel(con, made, months)
+    _funnel(con, made, months, memory.funnel_months if memory else ())
     _years(con, made, months)
     _conditions(con, made)
     _rules(con, made)
+    if memory:
+        memory.mark(con, made.numbers)
     return made.release()
 
 
@@ -96,8 +104,9 @@ def _capture(con: duckdb.DuckDBPyConnection, made: Tables) -> dict[Any, list[str
     totals: dict[Any, tuple[int, bool]] = {}
     for month, state, people, total, is_shown, is_total_shown in _rows(
         con,
-        "select cells.service_month, cells.state, cells.people, cells.people_in_month, shown.people is not null,"
-        " shown.people_in_month is not null from reports_internal.int_capture_cells as cells"
+        "select cells.service_month, cells.state, cells.people, cells.people_in_month,"
+        " shown.people is not null and shown.held_from is null,"
+        " shown.people_in_month is not null and shown.total_held_from is null from reports_internal.int_capture_cells as cells"
         " left join reports.rpt_capture_by_month as shown using (service_month, state) order by 1, 2",
     ):
         made.add(("capture", month, state), people, is_shown)
@@ -114,7 +123,8 @@ def _attrition(con: duckdb.DuckDBPyConnection, made: Tables) -> None:
     cells: dict[tuple[Any, str], list[Hashable]] = defaultdict(list)
     for month, state, criterion, order, people, is_shown in _rows(
         con,
-        "select cells.service_month, cells.state, cells.criterion, cells.criterion_order, cells.people, shown.people is not null"
+        "select cells.service_month, cells.state, cells.criterion, cells.criterion_order, cells.people,"
+        " shown.people is not null and shown.held_from is null"
         " from reports_internal.int_attrition_cells as cells"
         " left join reports.rpt_attrition_by_month as shown using (service_month, state, criterion) order by 1, 2, 4",
     ):
@@ -126,11 +136,17 @@ def _attrition(con: duckdb.DuckDBPyConnection, made: Tables) -> None:
         made.total(("capture", month, state), parts)
 
 
-def _funnel(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[str]]) -> None:
-    """The funnel of the last month and of the run: nested steps, the month's part of the run's, and sums of the month's states."""
+def _funnel(
+    con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[str]], earlier: Collection[Any]
+) -> None:
+    """The funnel of the last month and of the run: nested steps, the month's part of the run's, and sums of the month's states.
+
+    `earlier`: months whose funnel stood in an earlier publication. No table shows them now, but their states tell their steps.
+    """
     steps = _rows(
         con,
-        "select counts.chain, counts.step, counts.step_code, counts.people, shown.people is not null"
+        "select counts.chain, counts.step, counts.step_code, counts.people,"
+        " shown.people is not null and shown.held_from is null"
         " from reports_internal.int_funnel_counts as counts"
         " left join reports.rpt_funnel as shown on shown.period = counts.chain and shown.step = counts.step order by 1, 2",
     )
@@ -147,20 +163,45 @@ def _funnel(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list
         made.part(("funnel", "window", 1), ("month", month))
     if not months:
         return
-    last = max(months)
     last_steps = dict(_rows(con, "select distinct state, last_step from reports_internal.int_capture_cells"))
-    criteria = {
-        name for name in made.numbers.place if isinstance(name, tuple) and name[:2] == ("attrition", last)
-    }
-    orders = sorted({name[3] for name in criteria})
-    for step, code in chains["month"]:
-        if step <= len(orders) + 1:
+    last = max(months)
+    for month in sorted({last, *earlier} & set(months)):
+        of = "month" if month == last else month
+        _sums_of_states(
+            made, month, of, chains["month"], {state: last_steps[state] for state in months[month]}
+        )
+
+
+def _sums_of_states(
+    made: Tables, month: Any, of: Any, steps: list[tuple[int, str]], last_steps: Mapping[str, int]
+) -> None:
+    """Equations of a month's steps with its capture states and first criteria not met; a step that stands in no table is added."""
+    criteria = [
+        name for name in made.numbers.place if isinstance(name, tuple) and name[:2] == ("attrition", month)
+    ]
+    last_criterion = max((name[3] for name in criteria), default=0)
+    for step, code in steps:
+        name = ("funnel", of, step)
+        parts: list[Hashable]
+        if step <= last_criterion + 1:
             # Whoever has not left at an earlier criterion has reached the step.
-            left = [name for name in criteria if name[3] < step]
-            made.total(("month", last), [("funnel", "month", step), *left])
+            parts = [one for one in criteria if one[3] < step]
+            total, sign = ("month", month), -1
         elif code in ("served", "reached", "billed"):
-            parts = [("capture", last, state) for state in months[last] if last_steps[state] >= step]
-            made.total(("funnel", "month", step), parts)  # type: ignore[arg-type]
+            parts = [
+                ("capture", month, state) for state, last_step in last_steps.items() if last_step >= step
+            ]
+            total, sign = None, 1
+        else:
+            continue
+        if name not in made.numbers.place:
+            people = sign * sum(made.numbers.value(one) for one in parts)
+            people += made.numbers.value(total) if total else 0
+            made.numbers.add(name, people, is_table=False, is_protected=False)
+        if total:
+            made.total(total, [name, *parts])
+        else:
+            made.total(name, parts)
 
 
 def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[str]]) -> None:
@@ -209,7 +250,7 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
             made.part(("funnel", "window", steps[count]), (*every, count))
     for year, state, people, is_shown in _rows(
         con,
-        "select cells.service_year, cells.state, cells.people, shown.people is not null from"
+        "select cells.service_year, cells.state, cells.people, shown.people is not null and shown.held_from is null from"
         " (select cast(extract(year from service_month) as integer) as service_year, state,"
         "  count(distinct beneficiary_id) as people from marts.capture_months where has_coverage_row group by all) as cells"
         " left join reports.rpt_capture_by_year as shown using (service_year, state) order by 1, 2",
@@ -261,7 +302,7 @@ def of_run(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, bool]]:
         step: (people, is_shown)
         for step, people, is_shown in _rows(
             con,
-            "select counts.step, counts.people, shown.people is not null from reports_internal.int_funnel_counts as counts"
+            "select counts.step, counts.people, shown.people is not null and shown.held_from is null from reports_internal.int_funnel_counts as counts"
             " left join reports.rpt_funnel as shown on shown.period = counts.chain and shown.step = counts.step"
             " where counts.chain = 'window'",
         )
@@ -280,7 +321,8 @@ def _conditions(con: duckdb.DuckDBPyConnection, made: Tables) -> None:
         return
     for definition, condition, people, is_shown in _rows(
         con,
-        "select cells.definition, cells.condition, cells.people, shown.people is not null"
+        "select cells.definition, cells.condition, cells.people,"
+        " shown.people is not null and shown.held_from is null"
         " from reports_internal.int_condition_cells as cells"
         " left join reports.rpt_condition_prevalence as shown using (definition, condition) order by 1, 2",
     ):
@@ -296,7 +338,8 @@ def _rules(con: duckdb.DuckDBPyConnection, made: Tables) -> None:
     asked: dict[str, Hashable] = {}
     for rule, status, subjects, people, is_shown, of in _rows(
         con,
-        "select cells.rule_id, cells.status, cells.subjects, cells.people, shown.subjects is not null, subjects.of from"
+        "select cells.rule_id, cells.status, cells.subjects, cells.people,"
+        " shown.subjects is not null and shown.held_from is null, subjects.of from"
         " (select rule_id, status, count(*) as subjects, count(distinct coalesce(beneficiary_id, subject_id)) as people"
         "  from flags.rule_results group by all) as cells inner join"
         " (select rule_id, concat_ws('/', count(*), bit_xor(hash(subject_id))) as of from flags.rule_results group by all)"
@@ -313,7 +356,8 @@ def _rules(con: duckdb.DuckDBPyConnection, made: Tables) -> None:
         made.total(asked[rule], parts)
     for people, is_shown in _rows(
         con,
-        "select count(distinct beneficiary_id), (select max(people) from reports.rpt_findings_total) is not null"
+        "select count(distinct beneficiary_id),"
+        " exists (from reports.rpt_findings_total where people is not null and held_from is null)"
         " from flags.lines_at_fault",
     ):
         made.add(("findings",), people, is_shown)

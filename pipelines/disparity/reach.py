@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from pipelines.disparity import breakdowns, closing, explained, places
+from pipelines.disparity import breakdowns, closing, explained, page_releases, places
 from pipelines.disparity.breakdowns import Breakdown
 from pipelines.disparity.counts import counts_of, release_of_year
 from pipelines.disparity.disclosure import Audit, Bools, Release, audit, suppress
@@ -29,6 +29,9 @@ GRADIENTS = "disparity_gradients"
 PARTS = "disparity_parts"
 PLACES = "disparity_places"
 SHOWN = "shown_measure_counts"
+SHOWN_SCHEMA: dict[str, Any] = {
+    "year": pl.Int64, "group_kind": pl.String, "group_value": pl.String, "count": pl.String, "value": pl.Int64,
+}  # fmt: skip
 # In the marts only: its groups are parts of those of rurality, which are published.
 NOT_PUBLISHED = ("commuting_area",)
 
@@ -37,7 +40,8 @@ NOT_PUBLISHED = ("commuting_area",)
 class Published:
     """`measures`, `gradients`, `parts`, `places`: rows of reports.disparity_*; `counts`: what is shown of each count; `told`: numbers
     that the audit says can still be told, `asked` of how many; `kept_back`: statistics of cells that would tell something; `closed`:
-    numbers hidden in the other report tables for what they tell beside one another."""
+    numbers hidden in the other report tables for what they tell beside one another and beside earlier publications; `told_over_time`:
+    changes by a few people that can be told all the same."""
 
     measures: pl.DataFrame
     gradients: pl.DataFrame
@@ -48,28 +52,40 @@ class Published:
     asked: int
     kept_back: int
     closed: int = 0
+    told_over_time: int = 0
 
 
 def publish(settings: Settings, as_of: Any) -> Published:
     """Build the published tables, write them to `reports.disparity_*`, and hide in the other report tables what all of them tell
-    together; the tables are gone again where numbers can be told (`told`) all the same."""
-    earlier, closed = earlier_releases(settings), 0
+    together and beside earlier publications; the tables are gone again where numbers can be told (`told`) all the same."""
+    earlier = earlier_releases(settings)
     with duckdb.connect(str(settings.warehouse)) as con:
+        limit = largest_small_cell(con)
+        memory = page_releases.recall(settings, con, as_of, earlier)
+        # What changed a little is out of the other tables before the measures take these as given.
+        _write(con, {SHOWN: pl.DataFrame(schema=SHOWN_SCHEMA)})
+        closed = closing.close(con, limit, memory) if memory.told else 0
         while True:
             made = build(con, earlier, lambda kind, place: name_of(settings, kind, place))
-            for name, frame in _frames(made, as_of).items():
-                con.register("frame", frame.to_arrow())
-                con.execute(f"create or replace table reports.{name} as select * from frame")
-                con.unregister("frame")
-            hidden = closing.close(con, largest_small_cell(con))
+            _write(con, _frames(made, as_of))
+            hidden = closing.close(con, limit, memory)
             closed += hidden
             # What the other tables told of the measures may be hidden by now: they are asked about once more.
             if not (made.told and hidden):
                 break
+        page_releases.record(con, limit, memory, as_of)
+        over_time = len(closing.told_over_time(con, limit, memory).given_away) if memory.told else 0
         if made.told:
             for name in _frames(made, as_of):
                 con.execute(f"drop table reports.{name}")
-    return replace(made, closed=closed)
+    return replace(made, closed=closed, told_over_time=over_time)
+
+
+def _write(con: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame]) -> None:
+    for name, frame in frames.items():
+        con.register("frame", frame.to_arrow())
+        con.execute(f"create or replace table reports.{name} as select * from frame")
+        con.unregister("frame")
 
 
 def _frames(made: Published, as_of: Any) -> dict[str, pl.DataFrame]:
@@ -102,7 +118,8 @@ def build(
     counts = counts.filter(~pl.col("group_kind").is_in(NOT_PUBLISHED))
     states = con.execute(
         "select year(cells.service_month) as year, cells.service_month, cells.state, cells.people,"
-        " shown.people is not null as is_shown, shown.people_in_month is not null as is_total_shown"
+        " shown.people is not null and shown.held_from is null as is_shown,"
+        " shown.people_in_month is not null and shown.total_held_from is null as is_total_shown"
         " from reports_internal.int_capture_cells as cells"
         " inner join reports.rpt_capture_by_month as shown using (service_month, state)"
         " order by cells.service_month, cells.state"
@@ -124,14 +141,7 @@ def build(
         breakdowns.of_year(year, of_it, mine, compared, order, limit, found, places.paid_of_practices(every))
         if year == counts["year"].max():
             found.parts += explained_gaps(con, year, of_it, compared, limit)
-    schema = {
-        "year": pl.Int64,
-        "group_kind": pl.String,
-        "group_value": pl.String,
-        "count": pl.String,
-        "value": pl.Int64,
-    }
-    released = pl.concat(shown) if shown else pl.DataFrame(schema=schema)
+    released = pl.concat(shown) if shown else pl.DataFrame(schema=SHOWN_SCHEMA)
     of_groups = released.filter(~pl.col("group_kind").is_in(list(places.NESTS)))
     complete = run_out(con)
     rates = breakdowns.frame(found.rates, breakdowns.RATES)
@@ -227,7 +237,7 @@ def counts_of_year(
     ]
     frame = pl.DataFrame(
         rows, orient="row",
-        schema={"year": pl.Int64, "group_kind": pl.String, "group_value": pl.String, "count": pl.String, "value": pl.Int64},
+        schema=SHOWN_SCHEMA,
     )  # fmt: skip
     return frame, len(result.given_away), result.asked
 
@@ -293,8 +303,7 @@ def releases(settings: Settings) -> Path:
 def earlier_releases(settings: Settings) -> pl.DataFrame:
     """What earlier runs showed of each count: year, group_kind, group_value, count, value (null where hidden), as_of."""
     files = sorted(releases(settings).glob("*.parquet"))
-    schema = {"year": pl.Int64, "group_kind": pl.String, "group_value": pl.String, "count": pl.String}
-    empty = pl.DataFrame(schema={**schema, "value": pl.Int64, "as_of": pl.Date})
+    empty = pl.DataFrame(schema={**SHOWN_SCHEMA, "as_of": pl.Date})
     return pl.concat([empty, *(pl.read_parquet(file) for file in files)])
 
 

@@ -213,7 +213,7 @@ def _eligible(
     found: dict[str, int | None] = {}
     for measure, of in months.items():
         rows = con.execute(
-            "select people from reports.rpt_capture_by_month where state = 'eligible_not_served' and service_month in"
+            "select case when held_from is null then people end from reports.rpt_capture_by_month where state = 'eligible_not_served' and service_month in"
             " (select unnest($months))",
             {"months": of},
         ).fetchall()

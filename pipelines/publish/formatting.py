@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +30,20 @@ def dollars(value: Decimal | None) -> Any:
 def percent(value: float | None) -> Any:
     """A share of 0 to 1 in percent with one decimal."""
     return HIDDEN if value is None else f"{100 * value:.1f}%"
+
+
+def figure(row: Mapping[str, Any] | None, column: str, held: str = "held_from") -> Any:
+    """A count or dollars of a row of a report table, with the day where it stands as published before; without a row nobody, 0."""
+    value: Any = row[column] if row else 0
+    written = dollars(value) if column.endswith("_usd") else number(value)
+    return written + as_of(row[held]) if row and value is not None else written
+
+
+def as_of(day: date | None) -> Markup:
+    """The mark beside a figure of an earlier publication: the day as of which it was published; nothing without one."""
+    if day is None:
+        return Markup("")
+    return Markup('<span class="held"> as of {}</span>').format(f"{day:%d %b %Y}".lstrip("0"))
 
 
 def points(value: float | None) -> Any:
@@ -65,5 +81,16 @@ def sentence(name: str) -> str:
 
 FILTERS = {
     made.__name__: made
-    for made in (number, dollars, percent, points, signed, signed_dollars, as_precise, sentence)
+    for made in (
+        number,
+        dollars,
+        figure,
+        as_of,
+        percent,
+        points,
+        signed,
+        signed_dollars,
+        as_precise,
+        sentence,
+    )
 }

@@ -69,6 +69,7 @@ def by_period(capture: list[Row], column: str) -> list[Row]:
             {
                 "period": row[column],
                 "people": row.get("people_in_month"),
+                "held_from": row.get("total_held_from"),
                 "run_out_state": row.get("run_out_state"),
                 "cells": {},
             },

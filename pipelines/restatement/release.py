@@ -2,8 +2,8 @@
 
 A count of 1 to the limit is hidden. Months and reasons are counted under the same effects, so an effect's total can be had from
 either table: where one of them could tell a hidden count through it, the smallest other count of that effect is hidden as well, and
-where there is none, everything about the effect is. Figures before and now are each compared as published, which tells nothing more
-than both publications do side by side.
+where there is none, everything about the effect is. Figures before and now are each compared as they stand on the pages, and never differ by
+1 to the limit of people.
 """
 
 from __future__ import annotations
@@ -102,40 +102,75 @@ def publish(
             "new_deliveries": new_deliveries, "policy": policy_changed, "models": models_changed,
         },
     )  # fmt: skip
-    _figures(con, is_compared=compared_with is not None)
+    _figures(con, limit=limit, is_compared=compared_with is not None)
 
 
-def _figures(con: duckdb.DuckDBPyConnection, *, is_compared: bool) -> None:
-    """Published figures before and now: people and gap by month and state, findings by rule, measures of reach."""
+def _figures(con: duckdb.DuckDBPyConnection, *, limit: int, is_compared: bool) -> None:
+    """Published figures before and now: people and gap by month and state, findings by rule, measures of reach.
+
+    What stands on the pages now is compared with what stood there before. A figure that this run holds back stands there as it was
+    published (`held_from`); a change by 1 to `limit`, which only publications without memory of each other can show, is hidden.
+    """
     earlier = "before.reports" if is_compared else "reports"
     only = "" if is_compared else "where false"
     con.execute(f"""
         create or replace table reports.rpt_restated_capture as
+        with compared as (
+            select
+                service_month, now.state_order, state, now.held_from, now.gap_usd, earlier.gap_usd as gap_usd_before,
+                now.people, earlier.people as people_before,
+                now.is_suppressed or earlier.is_suppressed as is_hidden,
+                coalesce(abs(now.people - earlier.people) between 1 and {limit}, false) as changed_little
+            from reports.rpt_capture_by_month as now
+            inner join {earlier}.rpt_capture_by_month as earlier using (service_month, state)
+            {only}
+        )
+
         select
-            service_month, now.state_order, state, earlier.people as people_before, now.people as people_after,
-            earlier.gap_usd as gap_usd_before, now.gap_usd as gap_usd_after,
-            now.is_suppressed or earlier.is_suppressed as is_suppressed
-        from reports.rpt_capture_by_month as now
-        inner join {earlier}.rpt_capture_by_month as earlier using (service_month, state)
-        {only}
-        order by service_month, now.state_order""")
+            service_month, state_order, state, people_before, case when not changed_little then people end as people_after,
+            gap_usd_before, case when not changed_little then gap_usd end as gap_usd_after,
+            is_hidden or changed_little as is_suppressed, held_from
+        from compared
+        order by service_month, state_order""")
     con.execute(f"""
         create or replace table reports.rpt_restated_findings as
+        with compared as (
+            select
+                rule_id, now.title, status, now.held_from, now.amount_usd, earlier.amount_usd as amount_usd_before,
+                now.subjects, earlier.subjects as subjects_before,
+                now.is_suppressed or earlier.is_suppressed as is_hidden,
+                coalesce(abs(now.subjects - earlier.subjects) between 1 and {limit}, false) as changed_little
+            from reports.rpt_flags_by_rule as now
+            inner join {earlier}.rpt_flags_by_rule as earlier using (rule_id, status)
+            {only}
+        )
+
         select
-            rule_id, now.title, status, earlier.subjects as subjects_before, now.subjects as subjects_after,
-            earlier.amount_usd as amount_usd_before, now.amount_usd as amount_usd_after,
-            now.is_suppressed or earlier.is_suppressed as is_suppressed
-        from reports.rpt_flags_by_rule as now
-        inner join {earlier}.rpt_flags_by_rule as earlier using (rule_id, status)
-        {only}
+            rule_id, title, status, subjects_before, case when not changed_little then subjects end as subjects_after,
+            amount_usd_before, case when not changed_little then amount_usd end as amount_usd_after,
+            is_hidden or changed_little as is_suppressed, held_from
+        from compared
         order by rule_id, status""")
     con.execute(f"""
         create or replace table reports.rpt_restated_measures as
+        with compared as (
+            select
+                measure, period, group_kind, group_value, now.rate, earlier.rate as rate_before,
+                now.denominator, earlier.denominator as denominator_before,
+                now.is_suppressed or earlier.is_suppressed as is_hidden,
+                coalesce(
+                    abs(now.denominator - earlier.denominator) between 1 and {limit}
+                    or abs(now.numerator - earlier.numerator) between 1 and {limit},
+                    false
+                ) as changed_little
+            from reports.disparity_measures as now
+            inner join {earlier}.disparity_measures as earlier using (measure, period, group_kind, group_value)
+            {only}
+        )
+
         select
-            measure, period, group_kind, group_value, earlier.denominator as denominator_before,
-            now.denominator as denominator_after, earlier.rate as rate_before, now.rate as rate_after,
-            now.is_suppressed or earlier.is_suppressed as is_suppressed
-        from reports.disparity_measures as now
-        inner join {earlier}.disparity_measures as earlier using (measure, period, group_kind, group_value)
-        {only}
+            measure, period, group_kind, group_value, denominator_before,
+            case when not changed_little then denominator end as denominator_after, rate_before,
+            case when not changed_little then rate end as rate_after, is_hidden or changed_little as is_suppressed
+        from compared
         order by measure, period, group_kind, group_value""")

@@ -6,6 +6,7 @@ select
     criterion_order,
     criterion,
     case when not is_suppressed then people end as people,
-    is_suppressed
+    is_suppressed,
+    cast(null as date) as held_from
 from {{ ref('int_attrition_cells') }}
 where service_month < (select max(months.service_month) from {{ ref('core_person_months') }} as months)

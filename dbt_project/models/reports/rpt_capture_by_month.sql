@@ -10,6 +10,8 @@ select
     case when not cells.is_suppressed then cells.billed_usd end as billed_usd,
     case when not cells.is_suppressed then cells.paid_usd end as paid_usd,
     cells.is_suppressed,
+    cast(null as date) as held_from,
+    cast(null as date) as total_held_from,
     coalesce(run_out.run_out_state, 'cannot_assess') as run_out_state
 from {{ ref('int_capture_cells') }} as cells
 left join {{ ref('fct_run_out_months') }} as run_out

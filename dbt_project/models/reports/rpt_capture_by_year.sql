@@ -55,5 +55,7 @@ select
     case when not is_suppressed and dollars_are_safe then paid_usd end as paid_usd,
     is_suppressed,
     is_suppressed or not dollars_are_safe as dollars_are_suppressed,
+    cast(null as date) as held_from,
+    cast(null as date) as dollars_held_from,
     coalesce(run_out_state, 'cannot_assess') as run_out_state
 from judged

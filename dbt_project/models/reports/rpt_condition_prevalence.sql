@@ -30,5 +30,6 @@ select
     case when not is_suppressed then people end as people,
     base_people,
     case when not is_suppressed then cast(people as double) / base_people end as share,
-    is_suppressed
+    is_suppressed,
+    cast(null as date) as held_from
 from judged

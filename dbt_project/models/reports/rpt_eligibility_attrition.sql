@@ -9,6 +9,7 @@ select
     coalesce(criterion_name, step_name) as criterion_name,
     people as people_left,
     dropped as people_dropped,
-    is_suppressed
+    is_suppressed,
+    held_from
 from {{ ref('rpt_funnel') }}
 where step <= {{ screen_criteria() | length + 1 }}

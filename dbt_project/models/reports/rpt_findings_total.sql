@@ -28,5 +28,6 @@ select
     case when not is_suppressed then claim_lines end as claim_lines,
     case when not is_suppressed then amount_usd end as amount_usd,
     case when not is_suppressed then not_supported_usd end as not_supported_usd,
-    is_suppressed
+    is_suppressed,
+    cast(null as date) as held_from
 from judged

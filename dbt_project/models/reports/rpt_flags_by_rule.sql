@@ -26,6 +26,7 @@ select
     judged.status,
     case when not judged.is_suppressed then judged.subjects end as subjects,
     case when judged.status = 'fail' and not judged.is_suppressed then judged.amount_usd end as amount_usd,
-    judged.is_suppressed
+    judged.is_suppressed,
+    cast(null as date) as held_from
 from judged
 inner join {{ ref('rule_catalogue') }} as catalogue on judged.rule_id = catalogue.rule_id

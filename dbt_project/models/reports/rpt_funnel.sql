@@ -43,5 +43,6 @@ select
     min(people) over (
         partition by period order by step rows between unbounded preceding and 1 preceding
     ) - people as dropped,
-    is_suppressed
+    is_suppressed,
+    cast(null as date) as held_from
 from steps

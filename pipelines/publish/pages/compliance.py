@@ -11,6 +11,7 @@ from pipelines.publish.sources import Row, Sources
 def view(sources: Sources) -> dict[str, Any]:
     flags = sources.rows("select * from reports.rpt_flags_by_rule order by rule_id, status")
     return {
+        "flags": flags,
         "rules": rules(sources.catalogue, flags),
         **{
             plural: [

@@ -25,16 +25,15 @@ def view(sources: Sources) -> dict[str, Any]:
 
 
 def changes(now: Row, before: Row) -> list[Row]:
-    """A row a capture state: people and dollars in the last month, the month before, and the difference of shown numbers."""
+    """A row a capture state: people and dollars in the last month, the month before, and the difference of shown numbers, where both
+    are of one publication."""
     found = []
     for state, (label, _) in STATES.items():
-        row: Row = {"state": state, "label": label}
-        for column in ("people", "gap_usd"):
-            one, other = (month["cells"].get(state, {column: 0})[column] for month in (now, before))
-            row[column] = {
-                "now": one,
-                "before": other,
-                "change": None if one is None or other is None else one - other,
-            }
+        one, other = (month["cells"].get(state) for month in (now, before))
+        row: Row = {"state": state, "label": label, "now": one, "before": other}
+        for column, change in (("people", "people_change"), ("gap_usd", "gap_change")):
+            values = [cell[column] if cell else 0 for cell in (one, other)]
+            days = {cell["held_from"] for cell in (one, other) if cell}
+            row[change] = None if None in values or len(days) > 1 else values[0] - values[1]
         found.append(row)
     return found

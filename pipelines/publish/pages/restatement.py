@@ -22,8 +22,8 @@ def view(sources: Sources) -> dict[str, Any]:
         return {"summary": None, "reasons": [], "months": [], "figures": [], "findings": [], "measures": []}
     summary = sources.rows("select * from reports.rpt_restatement")
     figures = sources.rows(
-        "select * from reports.rpt_restated_capture where not is_suppressed and people_before <> people_after"
-        " or not is_suppressed and gap_usd_before <> gap_usd_after order by service_month desc, state_order"
+        "select * from reports.rpt_restated_capture where not is_suppressed and (people_before <> people_after"
+        " or gap_usd_before <> gap_usd_after or held_from is not null) order by service_month desc, state_order"
     )
     for row in figures:
         row["label"] = STATES.get(row["state"], (row["state"],))[0]
@@ -38,7 +38,8 @@ def view(sources: Sources) -> dict[str, Any]:
         "figures": figures,
         "findings": sources.rows(
             "select * from reports.rpt_restated_findings where not is_suppressed and status = 'fail'"
-            " and (subjects_before, amount_usd_before) is distinct from (subjects_after, amount_usd_after) order by rule_id"
+            " and (held_from is not null or (subjects_before, amount_usd_before) is distinct from (subjects_after, amount_usd_after))"
+            " order by rule_id"
         ),
         "measures": sources.rows(
             "select * from reports.rpt_restated_measures where not is_suppressed and group_kind = 'everybody'"

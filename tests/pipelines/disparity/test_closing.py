@@ -6,50 +6,37 @@ import duckdb
 import pytest
 
 from pipelines.disparity import closing
+from pipelines.disparity.page_releases import Memory
+from tests.pipelines.disparity.small_pages import JAN, LIMIT, STATES, warehouse
 
 # Steps of the month: the one before conditions are asked has as many people as the one before it.
-STEPS = [(1, "enrolled", 385), (4, "fee_for_service", 345), (5, "alive", 345), (6, "two_conditions", 240)]
+STEPS = [("enrolled", 385), ("fee_for_service", 345), ("alive", 345), ("two_conditions", 240)]
 
 
 @pytest.fixture
 def con() -> duckdb.DuckDBPyConnection:
-    made = duckdb.connect()
-    made.execute("create schema reports")
-    made.execute(
-        "create table reports.rpt_funnel (period varchar, step integer, step_code varchar, people bigint, dropped bigint,"
-        " is_suppressed boolean)"
-    )
-    made.executemany("insert into reports.rpt_funnel values ('month', ?, ?, ?, 0, false)", STEPS)
-    made.execute(
-        "create table reports.rpt_eligibility_attrition as select period, step as criterion_order, people as people_left,"
-        " dropped as people_dropped, is_suppressed from reports.rpt_funnel"
-    )
-    made.execute(
-        "create table reports.rpt_condition_prevalence as select 'ccw' as definition, 'asthma' as condition, 60::bigint as people,"
-        " 345::bigint as base_people, 0.17 as share, false as is_suppressed"
-    )
-    return made
+    month = dict(zip(STATES, (145, 100, 60, 80), strict=True))
+    return warehouse({JAN: month}, funnel={"month": STEPS}, conditions={"asthma": 60})
 
 
 def hide(con: duckdb.DuckDBPyConnection, step: int) -> None:
-    closing._hide(con, [("funnel", "month", step)])
+    closing._hide(con, [("funnel", "month", step)], Memory(), LIMIT)
 
 
 def test_a_hidden_step_takes_its_distances_and_its_attrition_with_it(con: duckdb.DuckDBPyConnection) -> None:
-    hide(con, 6)
-    assert con.execute("from reports.rpt_funnel where step = 6").fetchall() == [
-        ("month", 6, "two_conditions", None, None, True)
-    ]
-    assert con.execute("from reports.rpt_eligibility_attrition where criterion_order = 6").fetchall() == [
-        ("month", 6, None, None, True)
-    ]
+    hide(con, 4)
+    assert con.execute(
+        "select people, dropped, is_suppressed from reports.rpt_funnel where step = 4"
+    ).fetchall() == [(None, None, True)]
+    attrition = "select people_left, people_dropped, is_suppressed from reports.rpt_eligibility_attrition where criterion_order = 4"
+    assert con.execute(attrition).fetchall() == [(None, None, True)]
     assert con.execute("select people from reports.rpt_condition_prevalence").fetchall() == [(60,)]
 
 
 def test_shares_of_a_hidden_step_go_even_where_another_step_has_as_many_people(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    hide(con, 5)
+    hide(con, 3)
     shown = con.execute(
         "select people, base_people, share, is_suppressed from reports.rpt_condition_prevalence"
     )

@@ -17,6 +17,7 @@ from pipelines.disparity.counts import EVERYBODY, release_of_year
 from pipelines.disparity.disclosure import Audit, Release, audit, suppress
 from pipelines.disparity.measures import MEASURES
 from pipelines.settings import DBT_PROJECT, Settings
+from tests.pipelines.disparity import small_pages
 
 AS_OF = dt.date(2026, 3, 31)
 ALL = sorted({f"{name}_{unit}" for unit, names in counts.chains(EVERYBODY).items() for name in names})
@@ -225,26 +226,8 @@ def people() -> pl.DataFrame:
 
 
 # The other report tables and what they are made of: empty, so that nothing stands beside the measures.
-CAPTURED = "service_month date, state varchar, people bigint, people_in_month bigint, last_step integer"
-STEPS = "chain varchar, period varchar, step integer, step_code varchar, people bigint"
-ATTRITION = "service_month date, state varchar, criterion varchar, criterion_order integer, people bigint"
-CONDITIONS = "definition varchar, condition varchar, people bigint"
-BESIDE = {
-    "reports_internal.int_capture_cells": CAPTURED,
-    "reports.rpt_capture_by_month": CAPTURED,
-    "reports_internal.int_funnel_counts": STEPS,
-    "reports.rpt_funnel": STEPS,
-    "reports_internal.int_attrition_cells": ATTRITION,
-    "reports.rpt_attrition_by_month": ATTRITION,
-    "reports_internal.int_condition_cells": CONDITIONS,
-    "reports.rpt_condition_prevalence": CONDITIONS,
-    "marts.capture_months": "beneficiary_id varchar, service_month date, state varchar, has_coverage_row boolean",
-    "reports.rpt_capture_by_year": "service_year integer, state varchar, people bigint",
-    "flags.rule_results": "rule_id varchar, status varchar, beneficiary_id varchar, subject_id varchar",
-    "reports.rpt_flags_by_rule": "rule_id varchar, status varchar, subjects bigint",
-    "flags.lines_at_fault": "beneficiary_id varchar",
-    "reports.rpt_findings_total": "people bigint",
-}
+MEASURES_OWN = ("marts.fct_measure_counts", "reports.shown_measure_counts")
+BESIDE = {table: columns for table, columns in small_pages.SCHEMA.items() if table not in MEASURES_OWN}
 
 
 @pytest.fixture

@@ -16,10 +16,13 @@ from pipelines.window import RunWindow
 
 HOSTILE = "<script>alert('1')</script>&\"x\".csv"
 JANUARY, NOVEMBER, DECEMBER = date(2025, 1, 1), date(2025, 11, 1), date(2025, 12, 1)
+HELD = date(2026, 2, 28)  # a publication before
 WINDOW = RunWindow(as_of=date(2026, 3, 31), through=DECEMBER)
 
 
-def capture(month: date, state: str, people: int | None, gap: str | None = "0.00") -> dict[str, Any]:
+def capture(
+    month: date, state: str, people: int | None, gap: str | None = "0.00", held_from: date | None = None
+) -> dict[str, Any]:
     dollars = None if gap is None else Decimal(gap)
     return {
         "service_month": month,
@@ -33,6 +36,8 @@ def capture(month: date, state: str, people: int | None, gap: str | None = "0.00
         "paid_usd": dollars,
         "run_out_state": "provisional" if month == JANUARY else "complete",
         "is_suppressed": people is None,
+        "held_from": held_from,
+        "total_held_from": None,
     }
 
 
@@ -49,10 +54,13 @@ def funnel(period: str, step: int, code: str, people: int | None, dropped: int |
         "people": people,
         "dropped": dropped,
         "is_suppressed": people is None,
+        "held_from": None,
     }
 
 
-def flag(rule: str, status: str, subjects: int | None, amount: str | None = None) -> dict[str, Any]:
+def flag(
+    rule: str, status: str, subjects: int | None, amount: str | None = None, held_from: date | None = None
+) -> dict[str, Any]:
     return {
         "rule_id": rule,
         "title": f"What {rule} finds",
@@ -63,6 +71,7 @@ def flag(rule: str, status: str, subjects: int | None, amount: str | None = None
         "subjects": subjects,
         "amount_usd": None if amount is None else Decimal(amount),
         "is_suppressed": subjects is None,
+        "held_from": held_from,
     }
 
 
@@ -134,7 +143,7 @@ MONTHS = [
         capture(DECEMBER, "billable_not_billed", None, None),
         capture(DECEMBER, "billed_beyond_record", 40, "-312.50"),
     ),
-    *(capture(JANUARY, "not_eligible", 2050), capture(JANUARY, "eligible_not_served", 1050)),
+    *(capture(JANUARY, "not_eligible", 2050, held_from=HELD), capture(JANUARY, "eligible_not_served", 1050)),
 ]
 TABLES: dict[str, list[dict[str, Any]]] = {
     "policy.disclosure_limits": [{"limit_name": "largest_small_cell", "limit_value": 10}],
@@ -172,6 +181,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
             "people_left": step["people"],
             "people_dropped": step["dropped"],
             "is_suppressed": step["is_suppressed"],
+            "held_from": step["held_from"],
         }
         for step in STEPS
         if step["step"] < 4
@@ -181,7 +191,12 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         {
             "service_year": 2025,
             "dollars_are_suppressed": row["is_suppressed"],
-            **{key: row[key] for key in row if key not in ("service_month", "people_in_month")},
+            "dollars_held_from": None,
+            **{
+                key: row[key]
+                for key in row
+                if key not in ("service_month", "people_in_month", "total_held_from")
+            },
         }
         for row in MONTHS[:4]
     ]
@@ -194,12 +209,14 @@ TABLES: dict[str, list[dict[str, Any]]] = {
             **dict.fromkeys(("gap_usd", "potential_usd", "billed_usd", "paid_usd"), Decimal("0")),
             "is_suppressed": False,
             "dollars_are_suppressed": False,
+            "held_from": None,
+            "dollars_held_from": HELD,
             "run_out_state": "provisional",
         }
     ],
     "reports.rpt_flags_by_rule": [
         *(flag("F01", "fail", None), flag("F01", "pass", None), flag("F01", "cannot_assess", 83)),
-        *(flag("F15", "fail", 18, "1606.34"), flag("F15", "pass", 1400)),
+        *(flag("F15", "fail", 18, "1606.34", held_from=HELD), flag("F15", "pass", 1400)),
     ],
     "reports.rpt_findings_total": [
         {
@@ -208,6 +225,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
             "amount_usd": Decimal("4922.99"),
             "not_supported_usd": Decimal("3352.14"),
             "is_suppressed": False,
+            "held_from": None,
         }
     ],
     "reports.rpt_condition_prevalence": [
@@ -220,6 +238,7 @@ TABLES: dict[str, list[dict[str, Any]]] = {
             "base_people": 3000,
             "share": None if people is None else people / 3000,
             "is_suppressed": people is None,
+            "held_from": None,
         }
         for name, people in (("Diabetes", 744), ("Stroke & co", None))
     ],

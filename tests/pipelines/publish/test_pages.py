@@ -17,7 +17,7 @@ from expectations.run import Outcome
 from pipelines.publish import reference_docs, site
 from pipelines.publish.formatting import HIDDEN, as_precise
 from pipelines.publish.groups import full_name, place
-from pipelines.publish.pages import impact, quality
+from pipelines.publish.pages import impact, overview, quality
 from pipelines.publish.pages.disparities import answered
 from pipelines.publish.sources import Sources
 from pipelines.publish.vocabulary import STATES
@@ -25,6 +25,7 @@ from pipelines.settings import Settings
 from tests.pipelines.publish.page_reading import Page
 from tests.pipelines.publish.page_world import (
     DECEMBER,
+    HELD,
     HOSTILE,
     JANUARY,
     MONTHS,
@@ -39,6 +40,7 @@ from tests.pipelines.publish.page_world import (
     PERSONAL as PERSONAL_TABLES,
 )
 
+AS_OF_BEFORE = " as of 28 Feb 2026"  # beside a figure of the publication before
 PUBLISHABLE = [page for page in site.PAGES if not page.is_personal]
 
 
@@ -100,6 +102,7 @@ def test_capture_by_month_equals_its_table(pages: dict[str, Page]) -> None:
         )
         for state in STATES:
             expected = as_shown(cells[state]["people"]) if state in cells else "0"
+            expected += AS_OF_BEFORE if state in cells and cells[state]["held_from"] else ""
             assert table.figure(str(month), column="people", state=state) == expected
         for column, states in dollars.items():
             for state in states:
@@ -112,9 +115,9 @@ def test_capture_by_year_equals_its_table(pages: dict[str, Page]) -> None:
     table = pages["capture.html"].table("rpt_capture_by_year")
     for row in TABLES["reports.rpt_capture_by_year"]:
         for column in ("people", "gap_usd"):
-            assert table.figure(row["state"], column=column, year=str(row["service_year"])) == as_shown(
-                row[column]
-            )
+            held = row["dollars_held_from" if column == "gap_usd" else "held_from"]
+            figure = table.figure(row["state"], column=column, year=str(row["service_year"]))
+            assert figure == as_shown(row[column]) + (AS_OF_BEFORE if held else "")
     assert MONTHS[0]["run_out_state"] == "complete"
     assert table.figure("years", column="run_out_state", year="2025") == "2025"
     assert table.figure("years", column="run_out_state", year="2024") == "2024 (provisional)"
@@ -123,10 +126,9 @@ def test_capture_by_year_equals_its_table(pages: dict[str, Page]) -> None:
 def test_flags_equal_their_table_and_a_rule_without_subjects_shows_none(pages: dict[str, Page]) -> None:
     table = pages["compliance.html"].table("rpt_flags_by_rule")
     for row in TABLES["reports.rpt_flags_by_rule"]:
-        assert table.figure(row["rule_id"], column="subjects", status=row["status"]) == as_shown(
-            row["subjects"]
-        )
-    assert table.figure("F15", column="amount_usd") == "$1,606.34"
+        figure = table.figure(row["rule_id"], column="subjects", status=row["status"])
+        assert figure == as_shown(row["subjects"]) + (AS_OF_BEFORE if row["held_from"] else "")
+    assert table.figure("F15", column="amount_usd") == "$1,606.34" + AS_OF_BEFORE
     assert table.figure("F01", column="amount_usd") == "hidden"
     assert table.figure("F28", column="subjects", status="fail") == "0"
 
@@ -246,6 +248,28 @@ def test_results_of_dbt_are_counted_and_their_messages_left_out(tmp_path: Path) 
     assert (found["test"]["total"], found["test"]["pass"], found["test"]["warn"]) == (2, 1, 1)
     assert found["model"]["pass"] == 1
     assert "P01" not in str(found)
+
+
+def test_figures_of_an_earlier_publication_are_explained_once_on_the_page_that_has_some(
+    texts: dict[str, str],
+) -> None:
+    noted = {path: text.count('data-note="held"') for path, text in texts.items()}
+    assert {path: count for path, count in noted.items() if count} == {
+        "capture.html": 2,
+        "compliance.html": 1,
+    }
+    assert 'href="definitions.html#held"' in texts["capture.html"]
+    assert 'id="held"' in texts["definitions.html"]
+
+
+@pytest.mark.parametrize(("days", "change"), [((None, None), -2), ((HELD, HELD), -2), ((HELD, None), None)])
+def test_a_change_is_of_two_figures_of_one_publication(days: tuple[Any, Any], change: int | None) -> None:
+    now, before = (
+        {"cells": {"not_eligible": {"people": people, "gap_usd": 0, "held_from": day}}}
+        for people, day in zip((38, 40), days, strict=True)
+    )
+    row = next(row for row in overview.changes(now, before) if row["state"] == "not_eligible")
+    assert row["people_change"] == change
 
 
 def test_a_hidden_number_is_never_shown_as_zero(pages: dict[str, Page]) -> None:

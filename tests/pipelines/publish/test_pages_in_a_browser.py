@@ -303,7 +303,7 @@ def test_what_a_late_delivery_restated_is_answered_from_the_first_page(
     for person in people[:25]:
         now = with_claim(now, claim(f"late-{person}", person, JAN, batch="b2"))
         set_state(now, person, JAN, "billed_beyond_record")
-    now["reports.rpt_capture_by_month"][0] = (JAN, 7, "billed_as_supported", 15, 0, False)
+    now["reports.rpt_capture_by_month"][0] = (JAN, 7, "billed_as_supported", 15, 0, False, None)
     write(making.warehouse, now)
     assert publish(making, LATER) == 25
     shown = Settings(out=tmp_path / "pages")

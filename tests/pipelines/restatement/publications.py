@@ -37,11 +37,11 @@ SCHEMA = {
     "core.core_patient_charges": "charge_id varchar, beneficiary_id varchar, service_month date",
     "policy.disclosure_limits": "limit_name varchar, limit_value integer",
     "reports.rpt_capture_by_month": "service_month date, state_order integer, state varchar, people bigint, gap_usd decimal(14,2),"
-    " is_suppressed boolean",
+    " is_suppressed boolean, held_from date",
     "reports.rpt_flags_by_rule": "rule_id varchar, title varchar, status varchar, subjects bigint, amount_usd decimal(14,2),"
-    " is_suppressed boolean",
+    " is_suppressed boolean, held_from date",
     "reports.disparity_measures": "measure varchar, period varchar, group_kind varchar, group_value varchar, denominator bigint,"
-    " rate double, is_suppressed boolean",
+    " rate double, numerator bigint, is_suppressed boolean",
 }
 World = dict[str, list[tuple[Any, ...]]]
 
@@ -65,11 +65,11 @@ def world(people: tuple[str, ...] = ("ann", "bob", "cyd")) -> World:
         "core.core_beneficiaries": [(person, None) for person in people],
         "policy.disclosure_limits": [("largest_small_cell", 10)],
         "reports.rpt_capture_by_month": [
-            (JAN, 7, "billed_as_supported", 30, 0, False),
-            (FEB, 7, "billed_as_supported", None, None, True),
+            (JAN, 7, "billed_as_supported", 30, 0, False, None),
+            (FEB, 7, "billed_as_supported", None, None, True, None),
         ],
-        "reports.rpt_flags_by_rule": [("F01", "Twice", "fail", 20, 100, False)],
-        "reports.disparity_measures": [("reach", "2025", "everybody", "all", 300, 0.5, False)],
+        "reports.rpt_flags_by_rule": [("F01", "Twice", "fail", 20, 100, False, None)],
+        "reports.disparity_measures": [("reach", "2025", "everybody", "all", 300, 0.5, 150, False)],
     }
 
 

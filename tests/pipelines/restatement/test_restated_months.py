@@ -163,7 +163,7 @@ def summary(making: Settings) -> tuple[Any, ...]:
 def test_a_run_is_compared_with_what_is_published_and_small_counts_stay_hidden(making: Settings) -> None:
     now = with_claim(later(world()), claim("late", "ann", JAN, batch="b2"))
     set_state(now, "ann", JAN, "eligible_not_served")
-    now["reports.rpt_capture_by_month"][0] = (JAN, 7, "billed_as_supported", 29, 0, False)
+    now["reports.rpt_capture_by_month"][0] = (JAN, 7, "billed_as_supported", 19, 0, False, None)
     write(making.warehouse, now)
     assert publish(making, LATER) == 1
     assert summary(making) == (True, 1, None, None)
@@ -174,11 +174,45 @@ def test_a_run_is_compared_with_what_is_published_and_small_counts_stay_hidden(m
         figures = con.execute(
             "select people_before, people_after, is_suppressed from reports.rpt_restated_capture"
         ).fetchall()
-        assert figures == [(30, 29, False), (None, None, True)]
+        assert figures == [(30, 19, False), (None, None, True)]
         assert con.execute(
             "select rate_before, rate_after from reports.rpt_restated_measures"
         ).fetchall() == [(0.5, 0.5)]
         assert con.execute("select subjects_before from reports.rpt_restated_findings").fetchall() == [(20,)]
+
+
+@pytest.mark.parametrize(
+    ("people", "told"), [(30, 30), (31, None), (29, None), (20, None), (40, None), (41, 41)]
+)
+def test_no_figure_differs_by_a_few_people_from_the_one_before(
+    making: Settings, people: int, told: int | None
+) -> None:
+    """Also where the two publications knew nothing of one another."""
+    now = later(world())
+    now["reports.rpt_capture_by_month"] = [(JAN, 7, "billed_as_supported", people, 0, False, None)]
+    now["reports.rpt_flags_by_rule"] = [("F01", "Twice", "fail", people - 10, 100, False, None)]
+    now["reports.disparity_measures"] = [("reach", "2025", "everybody", "all", people + 270, 0.5, 150, False)]
+    write(making.warehouse, now)
+    publish(making, LATER)
+    with duckdb.connect(str(making.warehouse), read_only=True) as con:
+        for table, column, less in (
+            ("rpt_restated_capture", "people_after", 0),
+            ("rpt_restated_findings", "subjects_after", -10),
+            ("rpt_restated_measures", "denominator_after", 270),
+        ):
+            rows = con.execute(f"select {column}, is_suppressed from reports.{table}").fetchall()
+            assert rows == [(None if told is None else told + less, told is None)], table
+
+
+def test_a_figure_that_is_held_back_stands_as_it_was_published(making: Settings) -> None:
+    now = later(world())
+    now["reports.rpt_capture_by_month"] = [(JAN, 7, "billed_as_supported", 30, 0, False, date(2025, 3, 15))]
+    write(making.warehouse, now)
+    publish(making, LATER)
+    with duckdb.connect(str(making.warehouse), read_only=True) as con:
+        assert con.execute(
+            "select people_before, people_after, is_suppressed, held_from from reports.rpt_restated_capture"
+        ).fetchall() == [(30, 30, False, date(2025, 3, 15))]
 
 
 @pytest.mark.parametrize("what", ["nothing published", "another history", "another version", "damaged"])
