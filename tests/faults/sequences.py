@@ -32,7 +32,6 @@ from pipelines import ledger
 from pipelines.dbt_process import PARSED
 from pipelines.extracts.landing import clear_killed, land
 from pipelines.parsed import PARSED_FILE
-from pipelines.parsed import PARSED_FILE
 from pipelines.publish import publication
 from pipelines.run import prepare_folders
 from pipelines.run_lock import only_writer
