@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.parity import Compared, builds, compare, kind_of, published, told
+from benchmarks.parity import Compared, builds, compare, kind_of, published, told, warehouses
 
 
 @pytest.fixture
@@ -100,3 +100,19 @@ def test_a_published_table_that_one_side_lacks_is_told(tmp_path: Path) -> None:
             )
     found = published(tmp_path / "left", tmp_path / "right")
     assert [(one.name, one.is_equal) for one in found] == [("both", True), ("left_only", False)]
+
+
+def test_two_warehouses_are_compared_table_by_table(tmp_path: Path) -> None:
+    for name, tables in (("one", {"a": 1, "b": 2, "gone": 3}), ("other", {"a": 1, "b": 5})):
+        with duckdb.connect(str(tmp_path / name)) as con:
+            con.execute("create schema marts")
+            con.execute("create schema policy")
+            con.execute(f"create table policy.limits as select '{name}' as x")
+            for table, value in tables.items():
+                con.execute(f"create table marts.{table} as select {value} as x")
+    found = {one.name: one for one in warehouses(tmp_path / "one", tmp_path / "other")}
+    assert {name: one.is_equal for name, one in found.items()} == {
+        "marts.a": True,
+        "marts.b": False,
+        "marts.gone": False,
+    }
