@@ -42,7 +42,7 @@ TABLES = {
 }
 EMPTY = "000000.parquet"
 # Folders whose files are numbered without a gap (sightings by day), so that one that is gone is noticed.
-NUMBERED = (REVIEWS, SIGHTINGS, "measure_releases")
+NUMBERED = (REVIEWS, SIGHTINGS, "measure_releases", "page_releases")
 
 
 class LedgerDamaged(Exception):

@@ -142,7 +142,7 @@ class Memory:
             numbers.frozen.add(name)
         if value in self.told.get(key, ()):
             numbers.known.add(name)
-        elif self.has_moved_little(key, value, numbers):
+        elif self.has_moved_little(key, value, numbers) or self.was_small(key, value, numbers):
             numbers.protect(name)
 
     def has_moved_little(self, key: Key, value: int, numbers: Numbers) -> bool:
@@ -152,10 +152,12 @@ class Memory:
 
     def is_near_hidden(self, key: Key, value: int, numbers: Numbers) -> bool:
         """Whether a publication hid the number as it is now or within the limit of it; a small one up to twice the limit."""
-        return any(
-            abs(value - one) <= numbers.limit or (numbers.is_small(one) and value <= 2 * numbers.limit)
-            for one in self.hidden.get(key, ())
-        )
+        is_near = any(abs(value - one) <= numbers.limit for one in self.hidden.get(key, ()))
+        return is_near or self.was_small(key, value, numbers)
+
+    def was_small(self, key: Key, value: int, numbers: Numbers) -> bool:
+        """Whether a publication hid the number because it was small, and it is not above twice the limit yet."""
+        return value <= 2 * numbers.limit and any(map(numbers.is_small, self.hidden.get(key, ())))
 
     def _mark_distances(self, numbers: Numbers, names: Names, chain: str) -> None:
         """Between two steps of a funnel are people too (`dropped`): a distance that changed by a few must not be told."""
