@@ -12,6 +12,7 @@ from pipelines.settings import REPOSITORY
 # Files of few tests that take minutes each: they begin first, so that no worker ends long after the others.
 LONG = (
     "tests/pipelines/test_run.py",
+    "tests/pipelines/test_spark_rows.py",
     "tests/dbt_project/test_cases.py",
     "tests/dbt_project/test_billing_proposals.py",
     "tests/pipelines/test_ledger_end_to_end.py",
