@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from pipelines.disparity import closing, page_releases
+from pipelines.disparity.counts import Numbers
 from pipelines.disparity.page_releases import Memory, memory
 from pipelines.settings import Settings
 from tests.pipelines.disparity.small_pages import FEB, JAN, LIMIT, STATES, Months, warehouse
@@ -250,6 +251,19 @@ def test_rules_are_held_with_their_dollars_and_one_alone_takes_the_total(chain: 
     assert held[0] == ("F01", "fail", 40, 2000, DAYS[0])
     assert held[2] == ("F02", "fail", 90, 4500, None)
     assert chain.told() == 0
+
+
+@pytest.mark.parametrize(("months", "is_protected"), [(1200, False), (1203, True), (1211, False)])
+def test_a_measure_that_changed_by_a_few_is_not_told_by_the_states_that_add_up_to_it(
+    months: int, is_protected: bool
+) -> None:
+    name = (2025, "everybody", "everybody", "billed_months")
+    numbers = Numbers(LIMIT)
+    numbers.add(name, months, is_table=True, is_protected=False)
+    numbers.add("states", months, is_table=False, is_protected=False)
+    numbers.equate({name: 1.0, "states": -1.0})
+    Memory(measures={name: {1200}}).mark(warehouse({JAN: BEFORE}), numbers)
+    assert numbers.release().is_protected.tolist() == [is_protected, False]
 
 
 def determined(displayed: Mapping[Cell, int], cells: list[Cell], totals: list[dt.date]) -> set[Any]:
