@@ -35,7 +35,7 @@ def percent(value: float | None) -> Any:
 def figure(row: Mapping[str, Any] | None, column: str, held: str = "held_from") -> Any:
     """A count or dollars of a row of a report table, with the day where it stands as published before; without a row nobody, 0."""
     value: Any = row[column] if row else 0
-    written = dollars(value) if column.endswith("_usd") else number(value)
+    written = dollars(value) if "_usd" in column else number(value)
     return written + as_of(row[held]) if row and value is not None else written
 
 

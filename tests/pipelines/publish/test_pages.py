@@ -15,7 +15,7 @@ import pytest
 
 from expectations.run import Outcome
 from pipelines.publish import reference_docs, site
-from pipelines.publish.formatting import HIDDEN, as_precise
+from pipelines.publish.formatting import HIDDEN, as_precise, figure
 from pipelines.publish.groups import full_name, place
 from pipelines.publish.pages import impact, overview, quality
 from pipelines.publish.pages.disparities import answered
@@ -260,6 +260,16 @@ def test_figures_of_an_earlier_publication_are_explained_once_on_the_page_that_h
     }
     assert 'href="definitions.html#held"' in texts["capture.html"]
     assert 'id="held"' in texts["definitions.html"]
+
+
+@pytest.mark.parametrize("column", ["gap_usd", "gap_usd_after", "people"])
+def test_a_figure_is_written_by_its_column_and_marked_with_its_day(column: str) -> None:
+    written = {"people": "40"}.get(column, "$40.00")
+    assert figure({column: 40, "held_from": None}, column) == written
+    marked = figure({column: 40, "held_from": HELD}, column)
+    assert marked == f'{written}<span class="held"> as of 28 Feb 2026</span>'
+    assert figure({column: None, "held_from": None}, column) == HIDDEN
+    assert figure(None, column) == {"people": "0"}.get(column, "$0.00")
 
 
 @pytest.mark.parametrize(("days", "change"), [((None, None), -2), ((HELD, HELD), -2), ((HELD, None), None)])
