@@ -35,6 +35,9 @@ with duckdb.connect(place, config={"memory_limit": limit, "threads": 1}) as con:
         con.execute(f'create table "{schema}"."{table}" as from template."{schema}"."{table}"')
     con.execute(f"update flags.ledger_run set as_of = date '{as_of}'")
     con.execute("create schema if not exists reports")
+    # a view of the project, which the end of a run asks for its number of rows
+    con.execute("create schema if not exists core")
+    con.execute("create table if not exists core.core_quarantined_rows (resolved_date date)")
     con.execute(f"create or replace table reports.shown_measure_counts as"
                 f" select count(*) as claims, date '{as_of}' as as_of from read_parquet('{landing}/batch-*/claims.parquet')")
 """
