@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,11 @@ def landing_catalogue(settings: Settings) -> Path:
     return path
 
 
-def run_volumes(settings: Settings) -> list[Any]:
-    """Landed files against their manifests and the newest delivery against earlier ones; outcomes (counts only)."""
+def run_volumes(settings: Settings, as_of: date | None) -> list[Any]:
+    """Landed files against their manifests, and the newest delivery received by `as_of` against earlier ones; outcomes (counts only)."""
     from pipelines.quality.volumes import of_landing
 
-    return of_landing(settings)
+    return of_landing(settings, as_of)
 
 
 def run_release(settings: Settings, window: RunWindow) -> list[Any]:

@@ -42,7 +42,7 @@ def build(context: RunContext) -> dg.Definitions:
         refuse_broken_landing(context)
         with context.step("contract checks"):
             outcomes = checks.run_contracts(settings)
-            of_volumes = checks.run_volumes(settings)
+            of_volumes = checks.run_volumes(settings, context.as_of)
         context.outcomes.extend([*outcomes, *of_volumes])
         batch = context.batch
         metadata = landed_metadata(batch) if batch else {}

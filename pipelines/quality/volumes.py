@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -15,10 +16,14 @@ from pipelines.extracts.landed import manifests
 from pipelines.settings import Settings
 
 
-def of_landing(settings: Settings) -> list[Outcome]:
-    """Files against their manifests, for every batch; volumes of the newest delivery against those before it."""
+def of_landing(settings: Settings, as_of: date | None = None) -> list[Outcome]:
+    """Files against their manifests, for every batch; volumes of the newest delivery against those before it.
+
+    Of deliveries received after `as_of` a run reads nothing, so how much they brought does not stop it.
+    """
     known = manifests(settings)
-    return [*landed_rows(settings, known), *of_delivery(known)]
+    read = [one for one in known if as_of is None or date.fromisoformat(one["received_date"]) <= as_of]
+    return [*landed_rows(settings, known), *of_delivery(read)]
 
 
 def landed_rows(settings: Settings, known: Sequence[Mapping[str, Any]]) -> list[Outcome]:

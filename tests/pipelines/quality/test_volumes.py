@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,22 @@ def test_files_that_lost_rows_are_told(tmp_path: Path) -> None:
     pl.DataFrame({"claim_id": range(3)}).write_parquet(settings.landing / "batch-01" / "claims.parquet")
     (lost,) = volumes.of_landing(settings)
     assert not lost.success and lost.unexpected == 2 and lost.blocking
+
+
+def test_what_came_after_the_day_of_a_run_does_not_stop_it(tmp_path: Path) -> None:
+    settings = Settings(out=tmp_path)
+    for number, rows in enumerate((1000, 1000, 1000, 1000, 10), start=1):
+        folder = settings.landing / f"batch-{number:02d}"
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text(json.dumps(manifest(number, rows)))
+        pl.DataFrame({"claim_id": range(rows)}).write_parquet(folder / "claims.parquet")
+
+    def stops(as_of: date | None) -> bool:
+        return any(not one.success and one.blocking for one in volumes.of_landing(settings, as_of))
+
+    last = date.fromisoformat(manifest(5, 10)["received_date"])
+    assert stops(None) and stops(last)
+    assert not stops(last - timedelta(days=1))
 
 
 def published(
