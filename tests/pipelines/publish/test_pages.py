@@ -255,6 +255,7 @@ def test_figures_of_an_earlier_publication_are_explained_once_on_the_page_that_h
 ) -> None:
     noted = {path: text.count('data-note="held"') for path, text in texts.items()}
     assert {path: count for path, count in noted.items() if count} == {
+        "index.html": 1,
         "capture.html": 2,
         "compliance.html": 1,
     }
