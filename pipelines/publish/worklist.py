@@ -42,11 +42,6 @@ def with_notes(settings: Settings, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.join(noted, on=["practice_id", "beneficiary_id"], how="left", maintain_order="left")
 
 
-def frame(settings: Settings) -> pl.DataFrame:
-    """The worklist with lists as text, every text cell made harmless."""
-    return harmless(listed(settings))
-
-
 def changed(settings: Settings) -> pl.DataFrame:
     """Who came, started, lapsed or left since the month before; empty without a warehouse of this version."""
     if settings.warehouse.exists():
@@ -73,8 +68,9 @@ def write(settings: Settings) -> int:
     save(table, settings.worklists / "all.csv")
     save(harmless(moved), settings.worklists / CHANGES)
     movements = workbook.named(moved).partition_by("practice_id", as_dict=True, include_key=False)
-    lists = workbook.ordered(rows).partition_by("practice_id", as_dict=True)
-    nobody, nothing, nowhere = workbook.named(moved).clear(), workbook.ordered(rows).clear(), table.clear()
+    shown = workbook.ordered(rows)
+    lists = shown.partition_by("practice_id", as_dict=True)
+    nobody, nothing, nowhere = workbook.named(moved).clear(), shown.clear(), table.clear()
     # The same rows by the practice that they are of, as its name may have been made harmless.
     tables = table.with_columns(rows["practice_id"].alias("of")).partition_by(
         "of", as_dict=True, include_key=False
