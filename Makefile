@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 SPARK  := .venv-spark/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit docs schedule-demo faults sequences audit sbom bench spark lock clean
+.PHONY: help setup run test lint unit search docs schedule-demo faults sequences audit sbom bench spark lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ lint: $(STAMP)   ## ruff, mypy, sqlfluff, lock-file check
 
 unit: $(STAMP)   ## pytest
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+search: $(STAMP) ## the property tests with examples that nobody has tried yet
+	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile search $$(grep -rl "^from hypothesis" tests --include 'test_*.py')
 
 docs: $(STAMP)   ## regenerate the data dictionary and the rule catalogue
 	$(BIN)/python -m pipelines.publish.reference_docs

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pipelines.settings import REPOSITORY
 
@@ -19,6 +20,11 @@ LONG = (
     "tests/dbt_project/test_planted_errors_other_years.py",
     "tests/dbt_project/test_round_trip.py",
 )
+
+# The same examples every time, so that a change is judged by what it changes; `make search` looks for new ones.
+settings.register_profile("held", derandomize=True)
+settings.register_profile("search", derandomize=False, print_blob=True)
+settings.load_profile("held")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
