@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -46,21 +46,40 @@ class Measured:
     wall_seconds: float
     cpu_seconds: float
     peak_bytes: int
+    # Resident bytes as sampled, each with the seconds since the start.
+    samples: list[tuple[float, int]] = field(default_factory=list, repr=False)
+
+    def stored(self) -> dict[str, float]:
+        """What the results file holds of it."""
+        return {
+            "wall_seconds": self.wall_seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "peak_bytes": self.peak_bytes,
+        }
+
+    def peak_by_step(self, seconds_by_step: dict[str, float]) -> dict[str, int]:
+        """Peak resident bytes while each step ran; steps run one after the other, and what is left over comes before the first."""
+        ends = self.wall_seconds - sum(seconds_by_step.values())
+        peaks = {}
+        for step, seconds in seconds_by_step.items():
+            begins, ends = ends, ends + seconds
+            peaks[step] = max((size for at, size in self.samples if begins <= at <= ends), default=0)
+        return peaks
 
 
 def measure(command: list[str], environment: dict[str, str]) -> Measured:
     """Run `command` to its end; raises CalledProcessError when it fails."""
     started = time.perf_counter()
     process = psutil.Popen(command, env=environment, cwd=REPOSITORY)
-    peak = 0
+    samples: list[tuple[float, int]] = []
     done = threading.Event()
 
     def sample() -> None:
-        nonlocal peak
         while not done.is_set():
             try:
                 tree = [process, *process.children(recursive=True)]
-                peak = max(peak, sum(member.memory_info().rss for member in tree))
+                size = sum(member.memory_info().rss for member in tree)
+                samples.append((time.perf_counter() - started, size))
             except psutil.Error:
                 pass
             done.wait(0.05)
@@ -75,7 +94,8 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
     if code != 0:
         raise subprocess.CalledProcessError(code, command)
     cpu = (after.children_user - before.children_user) + (after.children_system - before.children_system)
-    return Measured(time.perf_counter() - started, cpu, peak)
+    wall = time.perf_counter() - started
+    return Measured(wall, cpu, max((size for _, size in samples), default=0), samples)
 
 
 def connect(memory_limit: str, threads: int, scratch: Path) -> duckdb.DuckDBPyConnection:
@@ -146,7 +166,7 @@ def in_pandas(out: Path, folder: Path, environment: dict[str, str]) -> dict[str,
         f" sys.stdout = open({str(told)!r}, 'w'); from benchmarks.pandas_baseline import main; main()"
     )
     whole = measure([sys.executable, "-c", script], {**environment, "PYTHONPATH": str(REPOSITORY)})
-    return {**whole.__dict__, **json.loads(told.read_text())}
+    return {**whole.stored(), **json.loads(told.read_text())}
 
 
 def the_peer(program: Path, landing: Path, folder: Path, environment: dict[str, str]) -> dict[str, object]:
@@ -154,7 +174,7 @@ def the_peer(program: Path, landing: Path, folder: Path, environment: dict[str, 
     scratch = folder / "peer"
     scratch.mkdir(exist_ok=True)
     try:
-        return {**measure([str(program), str(landing), str(scratch)], environment).__dict__, "finished": True}
+        return {**measure([str(program), str(landing), str(scratch)], environment).stored(), "finished": True}
     except subprocess.CalledProcessError as problem:
         return {"finished": False, "exit_status": problem.returncode}
 
@@ -209,9 +229,10 @@ def run_size(people: int, months: int, seed: int, folder: Path, peer: Path | Non
             "threads": threads,
             "load_after": round(os.getloadavg()[0], 1),
         },
-        "simulate": {**simulate.__dict__, "extract_bytes": directory_bytes(simulated)},
-        "main_job": {**job.__dict__, "out_bytes": directory_bytes(out)},
+        "simulate": {**simulate.stored(), "extract_bytes": directory_bytes(simulated)},
+        "main_job": {**job.stored(), "out_bytes": directory_bytes(out)},
         "steps": record["seconds_by_step"],
+        "peak_bytes_by_step": job.peak_by_step(record["seconds_by_step"]),
         "models": model_seconds(out),
         "rows": record["rows"],
         "lower_limits": limits,
