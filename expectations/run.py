@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ class ExpectationEngineError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation, whether its failure blocks, and what it says in plain words."""
+    """One expectation, whether its failure blocks, what it says in plain words, and its columns where it does not name them itself."""
 
     expectation: Any
     blocking: bool
     says: str = ""
+    columns: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Outcome:
         return asdict(self)
 
 
-def run(database: Path, suites: list[Suite]) -> list[Outcome]:
-    """Evaluate every suite read-only in `database`.
+def run(database: Path, suites: list[Suite], limits: Mapping[str, str]) -> list[Outcome]:
+    """Evaluate every suite read-only in `database`, each query with `limits` (DuckDB's settings of memory and threads).
 
     Raises ExpectationEngineError when an expectation cannot be evaluated (its message names the expectation and the kind
     of error, and no values).
@@ -66,7 +68,7 @@ def run(database: Path, suites: list[Suite]) -> list[Outcome]:
     context = gx.get_context(mode="ephemeral")
     quiet: Any = {"globally": False, "metric_calculations": False, "profilers": False}
     context.variables.progress_bars = quiet
-    source = add_duckdb(context, "warehouse", database)
+    source = add_duckdb(context, "warehouse", database, limits)
     outcomes = []
     for suite in suites:
         asset = source.add_table_asset(suite.name, table_name=suite.table, schema_name=suite.schema)
@@ -112,9 +114,8 @@ def _outcome(suite: Suite, check: Check, item: Any) -> Outcome:
     unexpected = found.get("unexpected_count")
     if unexpected is None:
         unexpected = observed if isinstance(observed, int) and not item.success else int(not item.success)
-    column = item.expectation_config.kwargs.get("column") or ", ".join(
-        item.expectation_config.kwargs.get("column_list", [])
-    )
+    named = item.expectation_config.kwargs
+    column = check.columns or named.get("column") or ", ".join(named.get("column_list", []))
     return Outcome(
         suite=suite.name,
         table=suite.table,

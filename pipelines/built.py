@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from pipelines import engine
 from pipelines.settings import Settings
 
 # What the engine says where pages of a file are not what they were: opening it reads only the first.
@@ -27,7 +28,7 @@ def open_built(settings: Settings, *tables: str) -> Iterator[duckdb.DuckDBPyConn
     if not settings.warehouse.exists():
         raise NoWarehouse(f"{settings.out} holds no warehouse: run `ccm run` first")
     try:
-        con = duckdb.connect(str(settings.warehouse), read_only=True)
+        con = engine.connect(settings, settings.warehouse, read_only=True)
     except duckdb.Error as problem:
         if "lock" in str(problem):
             raise NoWarehouse(

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import yaml
 
 from expectations.declared import blocks
+from pipelines import engine
 from pipelines.settings import CONTRACTS, Settings
 from pipelines.window import RunWindow
 
@@ -65,7 +65,7 @@ def run_contracts(settings: Settings) -> list[Any]:
 
     database = landing_catalogue(settings)
     try:
-        return run(database, [suite(table) for table in contracts()])
+        return run(database, [suite(table) for table in contracts()], engine.limits(settings))
     finally:
         database.unlink()
 
@@ -75,7 +75,7 @@ def landing_catalogue(settings: Settings) -> Path:
     settings.temporary.mkdir(parents=True, exist_ok=True)
     path = settings.temporary / "landing_catalogue.duckdb"
     path.unlink(missing_ok=True)
-    with duckdb.connect(str(path)) as con:
+    with engine.connect(settings, path) as con:
         for table in contracts():
             files = f"{settings.landing}/batch-*/{table['table']}.parquet"
             con.execute(f"create view {table['table']} as select * from read_parquet('{files}')")
@@ -101,11 +101,11 @@ def run_release(settings: Settings, window: RunWindow) -> list[Any]:
         *suites(window.through.isoformat(), publishable_counts(settings)),
         *reconciliation.suites(),
     ]
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
         of_codes = code_sets.outcomes(con, window)
         of_disclosure = disclosure.outcomes(con)
     return [
-        *run(settings.warehouse, expected),
+        *run(settings.warehouse, expected, engine.limits(settings)),
         *of_codes,
         *of_disclosure,
         *volumes.of_warehouse(settings, window, row_counts(settings)),

@@ -9,9 +9,7 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
-import duckdb
-
-from pipelines import dbt_artifacts, faults, run_records
+from pipelines import dbt_artifacts, engine, faults, run_records
 from pipelines.extracts.landed import manifests
 from pipelines.lineage import code_version, policy_version
 from pipelines.settings import Settings
@@ -118,7 +116,7 @@ def write_quality(settings: Settings, outcomes: list[Any]) -> None:
 
 def row_counts(settings: Settings) -> dict[str, int]:
     """Rows of every table and view of the warehouse outside staging, by `schema.table`."""
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
         names = con.execute(
             "select table_schema, table_name from information_schema.tables"
             " where table_schema in ('core', 'marts', 'flags', 'reports') and table_type = 'BASE TABLE' order by all"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import duckdb
-
+from pipelines import engine
 from pipelines.settings import Settings
 
 
 def summary(settings: Settings, record: dict[str, Any]) -> list[str]:
     """The last lines on the terminal: what the run found, and where it is."""
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
 
         def one(query: str) -> Any:
             row = con.execute(query).fetchone()

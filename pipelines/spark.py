@@ -15,9 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
-
-from pipelines import dbt_process
+from pipelines import dbt_process, engine
 from pipelines.settings import REPOSITORY, Settings, spark_python
 
 TARGET = ["--target", "spark"]
@@ -87,10 +85,7 @@ def take_over(settings: Settings, artifacts: Path) -> int:
         if node["config"]["materialized"] in {"table", "seed"}
     ]
     place = Path(settings.dbt_environment()["CCM_SPARK_WAREHOUSE"])
-    with duckdb.connect(str(settings.warehouse)) as con:
-        con.execute(f"set memory_limit = '{settings.memory_limit}'")
-        con.execute(f"set threads = {settings.threads}")
-        con.execute(f"set temp_directory = '{settings.temporary}'")
+    with engine.connect(settings, settings.warehouse) as con:
         con.execute("set preserve_insertion_order = false")
         for node in tables:
             relation = f"{node['schema']}.{node['alias']}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-import duckdb
-
+from pipelines import engine
 from pipelines.settings import Settings
 
 
@@ -33,7 +32,7 @@ def window(settings: Settings, as_of: date | None, through: date | None) -> RunW
     """
     if not any(settings.landing.glob("batch-*/batch_files.parquet")):
         raise NothingLanded("nothing has been landed yet")
-    con = duckdb.connect()
+    con = engine.connect(settings)
     batches = f"{settings.landing}/batch-*"
     newest = con.execute(
         f"select max(received_date) from read_parquet('{batches}/batch_files.parquet')"

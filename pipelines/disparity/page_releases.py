@@ -19,6 +19,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from pipelines import engine
 from pipelines.disparity.counts import Numbers
 from pipelines.disparity.disclosure import determined
 from pipelines.disparity.published import released
@@ -278,7 +279,7 @@ def _standing(con: duckdb.DuckDBPyConnection, as_of: Any) -> dict[Any, dict[str,
 
 def remember(settings: Settings) -> bool:
     """Keep what the publication that stands told; False where the newest file says the same, or another version built it."""
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
         schema, _, table = NUMBERS.partition(".")
         known = "select 1 from information_schema.tables where table_schema = ? and table_name = ?"
         if not con.execute(known, [schema, table]).fetchall():

@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from pipelines import engine
 from pipelines.disparity import breakdowns, closing, explained, page_releases, places
 from pipelines.disparity.breakdowns import Breakdown
 from pipelines.disparity.counts import counts_of, release_of_year
@@ -59,7 +60,7 @@ def publish(settings: Settings, as_of: Any) -> Published:
     """Build the published tables, write them to `reports.disparity_*`, and hide in the other report tables what all of them tell
     together and beside earlier publications; the tables are gone again where numbers can be told (`told`) all the same."""
     earlier = earlier_releases(settings)
-    with duckdb.connect(str(settings.warehouse)) as con:
+    with engine.connect(settings, settings.warehouse) as con:
         limit = largest_small_cell(con)
         memory = page_releases.recall(settings, con, as_of, earlier)
         # What changed a little is out of the other tables before the measures take these as given.
@@ -309,7 +310,7 @@ def earlier_releases(settings: Settings) -> pl.DataFrame:
 
 def remember(settings: Settings) -> bool:
     """Keep what this run showed, once it is published; False where the newest file already says the same."""
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
         frame = con.execute(f"select * from reports.{SHOWN} order by all").pl()
     folder = releases(settings)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -128,8 +128,6 @@ def read(settings: Settings, chosen: Protocol) -> Study:
 def compute(settings: Settings, chosen: Protocol) -> Study:
     """Everything but the files."""
     with open_built(settings, *cohort.READS) as con:
-        con.execute(f"set memory_limit = '{settings.memory_limit}'")
-        con.execute(f"set threads = {settings.threads}")
         members = cohort.build(con, chosen)
         limit = _limit(con)
         found = analysis.analyse(members.people, chosen)

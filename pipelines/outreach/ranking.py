@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from expectations.declared import blocks
 from expectations.run import Outcome
+from pipelines import engine
 from pipelines.outreach import fairness, release
 from pipelines.outreach.choosing import Chosen, by_capacity, choose
 from pipelines.outreach.evidence import GROUPS, Evidence, Floats, read
@@ -41,7 +42,7 @@ class Ranked:
 def publish(settings: Settings) -> Ranked:
     """Rank the candidates of the warehouse and write the tables into its schema `reports`."""
     # One thread: sums in one order give the same numbers in every run, and the models are small.
-    with duckdb.connect(str(settings.warehouse)) as con, threadpool_limits(1):
+    with engine.connect(settings, settings.warehouse) as con, threadpool_limits(1):
         made = build(con)
         for name, frame in made.tables.items():
             con.register("frame", frame.to_arrow())

@@ -11,8 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from pipelines import engine
 from pipelines.settings import Settings
 
 FILE = "models.html"
@@ -76,7 +75,7 @@ def slim(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def catalogue(settings: Settings, manifest: dict[str, Any]) -> dict[str, Any]:
     """What dbt's catalogue holds of each node: its columns and their types, from the warehouse."""
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
         columns: dict[tuple[str, str], dict[str, Any]] = {}
         for schema, table, name, kind, index in con.execute(
             "select schema_name, table_name, column_name, data_type, column_index from duckdb_columns() where not internal"

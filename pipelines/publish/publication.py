@@ -15,8 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from pipelines import engine
 from pipelines.settings import Settings
 
 CURRENT = "current"
@@ -51,7 +50,7 @@ def publish(settings: Settings, record: Mapping[str, Any]) -> Path:
     building = settings.building
     making = replace(settings, in_the_making=True)
     if making.warehouse.exists():
-        with duckdb.connect(str(making.warehouse)) as con:
+        with engine.connect(making, making.warehouse) as con:
             con.execute(
                 "checkpoint"
             )  # nothing may be left in a log beside the file: its name would not follow

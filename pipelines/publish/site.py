@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from pipelines import engine
 from pipelines.publish.formatting import FILTERS
 from pipelines.publish.pages import (
     capture,
@@ -122,7 +122,7 @@ def build(settings: Settings, window: Any, outcomes: Sequence[Any]) -> Path:
     (fresh / PERSONAL).mkdir(parents=True, mode=0o700)
     (fresh / "data").mkdir()
     fresh.chmod(0o700)
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
         sources = Sources(con, settings, window, outcomes)
         facts = run_facts()
         for page in PAGES:

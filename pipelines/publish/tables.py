@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-import duckdb
-
-from pipelines import lineage
+from pipelines import engine, lineage
 from pipelines.extracts.delivery import sql_text
 from pipelines.lineage import Lineage
 from pipelines.settings import Settings
@@ -40,9 +38,7 @@ def export(settings: Settings, made_from: Lineage) -> dict[str, int]:
     fresh.mkdir(parents=True, mode=0o700)
     counts: dict[str, int] = {}
     metadata = ", ".join(f"'{name}': {sql_text(value)}" for name, value in made_from.as_metadata().items())
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        con.execute(f"set memory_limit = '{settings.memory_limit}'")
-        con.execute(f"set temp_directory = '{settings.temporary}'")
+    with engine.connect(settings, settings.warehouse, read_only=True) as con:
         for name, (schema, order) in PUBLISHED.items():
             path = fresh / f"{name}.parquet"
             con.execute(

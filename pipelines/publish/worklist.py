@@ -11,6 +11,7 @@ from typing import IO
 import duckdb
 import polars as pl
 
+from pipelines import engine
 from pipelines.publish import notes, workbook
 from pipelines.publish.spreadsheets import harmless
 from pipelines.publish.worklist_changes import COLUMNS as CHANGE_COLUMNS
@@ -47,7 +48,7 @@ def changed(settings: Settings) -> pl.DataFrame:
     if settings.warehouse.exists():
         with (
             contextlib.suppress(duckdb.CatalogException),
-            duckdb.connect(str(settings.warehouse), read_only=True) as con,
+            engine.connect(settings, settings.warehouse, read_only=True) as con,
         ):
             return changes(con)
     return pl.DataFrame(schema=dict.fromkeys(CHANGE_COLUMNS, pl.String))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import duckdb
 
-from pipelines import lineage
+from pipelines import engine, lineage
 from pipelines.disparity.published import largest_small_cell
 from pipelines.extracts.delivery import sql_text
 from pipelines.lineage import Lineage
@@ -22,7 +22,7 @@ def publish(settings: Settings, made_from: Lineage) -> int:
     """
     standing = replace(settings, in_the_making=False)
     before = lineage.read(standing.tables)
-    with duckdb.connect(str(settings.warehouse)) as con:
+    with engine.connect(settings, settings.warehouse) as con:
         policy = before is not None and before.policy_version != made_from.policy_version
         models = before is not None and before.models_version != made_from.models_version
         compared_with, changed = None, 0

@@ -10,11 +10,17 @@ import great_expectations.expectations as gxe
 import pytest
 import yaml
 
-from expectations.run import Check, ExpectationEngineError, Suite, run
+from expectations.run import Check, ExpectationEngineError, Outcome, Suite
+from expectations.run import run as run_within
 from expectations.suites import contract
 from pipelines.settings import CONTRACTS
 
 CANARY = "CANARY-7731"
+LIMITS = {"threads": "1", "memory_limit": "100MB"}
+
+
+def run(database: Path, suites: list[Suite]) -> list[Outcome]:
+    return run_within(database, suites, LIMITS)
 
 
 @pytest.fixture
@@ -94,6 +100,21 @@ def test_the_file_is_free_for_a_writer_after_a_run(database: Path) -> None:
         con.execute("insert into things values ('3', 'blue', 'b')")
 
 
+def test_a_key_in_two_rows_is_counted_once_a_key_and_named(database: Path) -> None:
+    with duckdb.connect(str(database)) as con:
+        con.execute("insert into things values ('1', 'blue', 'c'), ('2', 'grey', 'b'), ('4', 'red', 'c')")
+    (twice,) = run(database, of(contract.unique(["batch_id", "thing_id"], blocking=True)))
+    (once,) = run(database, of(contract.unique(["batch_id", "thing_id", "colour"], blocking=True)))
+    assert (twice.success, twice.unexpected, twice.column) == (False, 1, "batch_id, thing_id")
+    assert (once.success, once.unexpected) == (True, 0)
+
+
+def test_every_query_keeps_to_the_limits_of_the_run(database: Path) -> None:
+    query = "select 1 from {batch} where current_setting('threads') <> 1 or current_setting('memory_limit') <> '95.3 MiB'"
+    (kept,) = run(database, of(Check(gxe.UnexpectedRowsExpectation(unexpected_rows_query=query), True)))
+    assert kept.success
+
+
 @pytest.mark.parametrize("path", sorted(CONTRACTS.glob("*.yml")), ids=lambda path: path.stem)
 def test_every_contract_makes_a_suite_that_says_what_the_contract_says(path: Path) -> None:
     table = yaml.safe_load(path.read_text())
@@ -108,7 +129,7 @@ def test_every_contract_makes_a_suite_that_says_what_the_contract_says(path: Pat
     assert {
         k["column"]: k["value_set"] for kind, k in kinds if kind == "expect_column_values_to_be_in_set"
     } == allowed
-    assert [k["column_list"] for kind, k in kinds if kind == "expect_compound_columns_to_be_unique"] == [
-        ["batch_id", *table["key"]]
+    assert [check.columns for check in made.checks if check.columns] == [
+        ", ".join(["batch_id", *table["key"]])
     ]
     assert all(check.blocking for check in made.checks)

@@ -41,7 +41,7 @@ def warehouse(place: Path) -> Path:
 
 
 def failed(path: Path) -> list[Outcome]:
-    return [one for one in run(path, suites()) if not one.success]
+    return [one for one in run(path, suites(), {}) if not one.success]
 
 
 def test_counts_that_agree_pass_and_each_lost_or_doubled_row_is_told(tmp_path: Path) -> None:
