@@ -13,6 +13,18 @@
 {{ return(['rurality', 'commuting_area', 'deprivation', 'vulnerability', 'shortage']) }}
 {% endmacro %}
 
+{# The age bands with a row a year of age: ages of person-months are looked up by equality. A range would sort all of them. #}
+{% macro age_groups() -%}
+(
+    select
+        group_value,
+        effective_from,
+        effective_to,
+        {{ unnest_list(integer_list('from_age', 'to_age')) }} as age
+    from {{ ref('age_bands') }}
+)
+{%- endmacro %}
+
 {# Measures: name, numerator and denominator (columns of fct_measure_counts), and whether the numerator is a part of the
    denominator (share) or adds up to so many units for each of it (mean). #}
 {% macro measures() %}

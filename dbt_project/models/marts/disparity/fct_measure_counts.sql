@@ -41,9 +41,9 @@ month_groups as (
             cells.people
         from month_cells as cells
         {% if kind == 'age_band' %}
-            left join {{ ref('age_bands') }} as named
+            left join {{ age_groups() }} as named
                 on
-                    cells.age between named.from_age and named.to_age
+                    cells.age = named.age
                     and {{ in_force('named', 'cells.service_month') }}
         {% elif kind in coded %}
             left join {{ ref('stratum_codes') }} as named

@@ -48,7 +48,7 @@ from years
             and years.{{ kind }} = {{ kind }}_codes.source_code
             and {{ in_force(kind ~ '_codes', 'years.last_month') }}
 {% endfor %}
-left join {{ ref('age_bands') }} as ages
+left join {{ age_groups() }} as ages
     on
-        years.age between ages.from_age and ages.to_age
+        years.age = ages.age
         and {{ in_force('ages', 'years.last_month') }}

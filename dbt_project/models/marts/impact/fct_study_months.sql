@@ -42,11 +42,11 @@ left join {{ ref('stratum_codes') }} as entitlements
         entitlements.group_kind = 'entitlement'
         and people.original_entitlement_code = entitlements.source_code
         and {{ in_force('entitlements', 'eligibility.service_month') }}
-left join {{ ref('age_bands') }} as ages
+left join {{ age_groups() }} as ages
     on
-        floor((
+        cast(floor((
             (extract(year from eligibility.service_month) - extract(year from people.birth_date)) * 12
             + extract(month from eligibility.service_month) - extract(month from people.birth_date)
             - case when extract(day from people.birth_date) > 1 then 1 else 0 end
-        ) / 12) between ages.from_age and ages.to_age
+        ) / 12) as integer) = ages.age
         and {{ in_force('ages', 'eligibility.service_month') }}

@@ -14,23 +14,45 @@ with departments as (
     where lines.claim_type = 'outpatient' and not lines.is_denied
 ),
 
-preventable_claims as (
-    select distinct departments.claim_id
+principal_diagnoses as (
+    select
+        departments.claim_id,
+        departments.visit_date,
+        diagnoses.diagnosis_code,
+        floor((
+            (extract(year from departments.visit_date) - extract(year from people.birth_date)) * 12
+            + extract(month from departments.visit_date) - extract(month from people.birth_date)
+            - case when extract(day from departments.visit_date) < extract(day from people.birth_date) then 1 else 0 end
+        ) / 12) as age
     from departments
     inner join {{ ref('core_diagnoses') }} as diagnoses
         on departments.claim_id = diagnoses.claim_id and diagnoses.role = 'principal'
     inner join {{ ref('core_beneficiaries') }} as people on departments.beneficiary_id = people.beneficiary_id
+),
+
+-- Prefixes are looked for once a code, not once a visit.
+preventable_codes as (
+    select
+        told.diagnosis_code,
+        codes.from_age,
+        codes.to_age,
+        codes.effective_from,
+        codes.effective_to
+    from (select distinct diagnosis_code from principal_diagnoses) as told
     inner join {{ ref('preventable_admission_codes') }} as codes
-        on
-            diagnoses.diagnosis_code like concat(codes.diagnosis_prefix, '%')
-            and floor((
-                (extract(year from departments.visit_date) - extract(year from people.birth_date)) * 12
-                + extract(month from departments.visit_date) - extract(month from people.birth_date)
-                - case when extract(day from departments.visit_date) < extract(day from people.birth_date) then 1 else 0 end
-            ) / 12) between codes.from_age and codes.to_age
-            and {{ in_force('codes', 'departments.visit_date') }}
+        on told.diagnosis_code like concat(codes.diagnosis_prefix, '%')
     inner join {{ ref('preventable_admission_groups') }} as composites
         on codes.indicator = composites.indicator and composites.composite = 'overall'
+),
+
+preventable_claims as (
+    select distinct principal_diagnoses.claim_id
+    from principal_diagnoses
+    inner join preventable_codes as codes
+        on
+            principal_diagnoses.diagnosis_code = codes.diagnosis_code
+            and principal_diagnoses.age between codes.from_age and codes.to_age
+            and {{ in_force('codes', 'principal_diagnoses.visit_date') }}
 ),
 
 days as (
