@@ -71,3 +71,8 @@ last_day({{ date }})
 {% macro spark__date_trunc(datepart, date) -%}
 date_trunc('{{ datepart }}', {{ date }})
 {%- endmacro %}
+
+{# A number of 64 bits that is the same for the same values; different values seldom share one. #}
+{% macro row_hash(columns) %}{{ return(adapter.dispatch('row_hash')(columns)) }}{% endmacro %}
+{% macro default__row_hash(columns) %}hash({{ columns | join(', ') }}){% endmacro %}
+{% macro spark__row_hash(columns) %}xxhash64({{ columns | join(', ') }}){% endmacro %}

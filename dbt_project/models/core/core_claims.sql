@@ -7,34 +7,61 @@
 -- 4. A claim that the source itself marks as not final is not final.
 -- 5. Of the claims of one family that the source calls final, those of an older delivery give way to those of a newer one:
 --    the source did not repeat the old claim to unmark it.
-with statements as (
+-- Claims are the widest of the large inputs, and few are stated twice, cancelled or one of a family: these few are worked out from the
+-- columns that they need, and looked up while all claims go by once.
+{% set statements %}
+(
     select
         claims.*,
         ids.beneficiary_id as current_beneficiary_id,
         deliveries.delivery_order,
-        row_number() over (
-            partition by claims.claim_id
-            order by deliveries.delivery_order desc, claims.claim_version desc
-        ) as recency
+        coalesce(ranked.recency, 1) as recency
     from {{ ref('stg_landing__claims') }} as claims
     inner join {{ ref('core_deliveries') }} as deliveries
         on claims.batch_id = deliveries.batch_id
     inner join {{ ref('core_beneficiary_ids') }} as ids
         on claims.beneficiary_id = ids.delivered_id
+    left join ranked
+        on
+            claims.claim_id = ranked.claim_id
+            and claims.claim_version = ranked.claim_version
+            and claims.batch_id = ranked.batch_id
+)
+{% endset %}
+with restated as (
+    select claim_id
+    from {{ ref('stg_landing__claims') }}
+    group by claim_id
+    having count(*) > 1
+),
+
+ranked as (
+    select
+        claims.claim_id,
+        claims.claim_version,
+        claims.batch_id,
+        row_number() over (
+            partition by claims.claim_id
+            order by deliveries.delivery_order desc, claims.claim_version desc
+        ) as recency
+    from {{ ref('stg_landing__claims') }} as claims
+    inner join restated on claims.claim_id = restated.claim_id
+    inner join {{ ref('core_deliveries') }} as deliveries
+        on claims.batch_id = deliveries.batch_id
 ),
 
 adjusting as (
     select
-        claim_id,
-        adjusted_claim_id,
-        action,
-        is_final_action
-    from statements
+        statements.claim_id,
+        statements.adjusted_claim_id,
+        statements.action,
+        statements.is_final_action
+    from {{ statements }} as statements
     where
-        recency = 1
-        and adjusted_claim_id is not null
-        and adjusted_claim_id <> claim_id
-        and action in ('cancellation', 'replacement')
+        statements.recency = 1
+        and statements.adjusted_claim_id is not null
+        and statements.adjusted_claim_id <> statements.claim_id
+        and statements.action in ('cancellation', 'replacement')
 ),
 
 -- Only a newest statement can adjust another claim, and one that the source withdrew adjusts nothing; but a link of a chain
@@ -54,10 +81,13 @@ adjusted as (
 -- Amounts of cancellations may be delivered with either sign.
 families_to_pair as (
     select distinct
-        current_beneficiary_id,
-        claim_group_id
-    from statements
-    where recency = 1 and action = 'cancellation' and adjusted_claim_id = claim_group_id
+        statements.current_beneficiary_id,
+        statements.claim_group_id
+    from {{ statements }} as statements
+    where
+        statements.recency = 1
+        and statements.action = 'cancellation'
+        and statements.adjusted_claim_id = statements.claim_group_id
 ),
 
 to_pair as (
@@ -68,7 +98,7 @@ to_pair as (
         statements.action = 'cancellation' as is_cancellation,
         coalesce(abs(statements.paid_usd), 0) as amount_usd,
         statements.processed_date
-    from statements
+    from {{ statements }} as statements
     inner join families_to_pair
         on
             statements.current_beneficiary_id = families_to_pair.current_beneficiary_id
@@ -128,18 +158,20 @@ paired as (
     where is_paired and not is_cancellation
 ),
 
+-- A family whose claims are all of one delivery replaces none of them.
 families as (
     select
-        current_beneficiary_id,
-        claim_group_id,
-        max(delivery_order) as newest_delivery
-    from statements
+        statements.current_beneficiary_id,
+        statements.claim_group_id,
+        max(statements.delivery_order) as newest_delivery
+    from {{ statements }} as statements
     where
-        recency = 1
-        and is_final_action
-        and action <> 'cancellation'
-        and claim_group_id is not null
-    group by current_beneficiary_id, claim_group_id
+        statements.recency = 1
+        and statements.is_final_action
+        and statements.action <> 'cancellation'
+        and statements.claim_group_id is not null
+    group by statements.current_beneficiary_id, statements.claim_group_id
+    having min(statements.delivery_order) < max(statements.delivery_order)
 ),
 
 decided as (
@@ -154,7 +186,7 @@ decided as (
             when statements.is_final_action and statements.delivery_order < families.newest_delivery
                 then 'replaced_in_its_family'
         end as not_final_reason
-    from statements
+    from {{ statements }} as statements
     left join adjusted on statements.claim_id = adjusted.claim_id
     left join paired on statements.claim_id = paired.claim_id
     left join families

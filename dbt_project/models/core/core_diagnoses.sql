@@ -1,5 +1,20 @@
 -- Diagnoses of final-action claims that were not denied as a whole (header denied, or every line denied).
-with payable_claims as (
+-- Few claims have a denied line: only these are asked whether every line is.
+with claims_with_a_denied_line as (
+    select distinct claim_id
+    from {{ ref('core_claim_lines') }}
+    where is_denied
+),
+
+wholly_denied as (
+    select lines.claim_id
+    from {{ ref('core_claim_lines') }} as lines
+    inner join claims_with_a_denied_line as denied on lines.claim_id = denied.claim_id
+    group by lines.claim_id
+    having bool_and(lines.is_denied)
+),
+
+payable_claims as (
     select
         claims.claim_id,
         claims.claim_version,
@@ -8,19 +23,11 @@ with payable_claims as (
         claims.claim_class,
         claims.from_date
     from {{ ref('core_claims') }} as claims
-    left join
-        (
-            select
-                claim_id,
-                bool_and(is_denied) as is_wholly_denied
-            from {{ ref('core_claim_lines') }}
-            group by claim_id
-        ) as denials
-        on claims.claim_id = denials.claim_id
+    left join wholly_denied on claims.claim_id = wholly_denied.claim_id
     where
         claims.is_final
         and not claims.is_denied
-        and not coalesce(denials.is_wholly_denied, false)
+        and wholly_denied.claim_id is null
 )
 
 select

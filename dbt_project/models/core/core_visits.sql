@@ -1,14 +1,5 @@
 -- Face-to-face visits that policy gives a meaning to: billed and not denied, or recorded by the practice with a visit code.
-with codes as (
-    select
-        hcpcs_code,
-        effective_from,
-        effective_to,
-        role
-    from {{ ref('visit_codes') }}
-),
-
-visits as (
+with visits as (
     select
         concat('claim:', claim_line_id) as visit_id,
         beneficiary_id,
@@ -32,6 +23,7 @@ visits as (
     where visit_code is not null
 )
 
+-- Periods of a code do not overlap within a role, so a visit meets one row of each at most and nothing has to be grouped.
 select
     visits.visit_id,
     visits.beneficiary_id,
@@ -40,18 +32,14 @@ select
     visits.practice_tin,
     visits.hcpcs_code,
     visits.source,
-    bool_or(codes.role = 'initiating') as is_initiating_visit,
-    bool_or(codes.role = 'primary_care') as is_primary_care
+    initiating.hcpcs_code is not null as is_initiating_visit,
+    primary_care.hcpcs_code is not null as is_primary_care
 from visits
-inner join codes
-    on
-        visits.hcpcs_code = codes.hcpcs_code
-        and visits.visit_date between codes.effective_from and codes.effective_to
-group by
-    visits.visit_id,
-    visits.beneficiary_id,
-    visits.visit_date,
-    visits.practitioner_npi,
-    visits.practice_tin,
-    visits.hcpcs_code,
-    visits.source
+{% for role in ['initiating', 'primary_care'] %}
+    left join {{ ref('visit_codes') }} as {{ role }}
+        on
+            {{ role }}.role = '{{ role }}'
+            and visits.hcpcs_code = {{ role }}.hcpcs_code
+            and {{ in_force(role, 'visits.visit_date') }}
+{% endfor %}
+where initiating.hcpcs_code is not null or primary_care.hcpcs_code is not null

@@ -1,7 +1,6 @@
 -- Unbroken months in which everything that Medicare pays for a person shows in claims: alive on the first, Parts A and B, no Medicare
 -- Advantage plan. What a source cannot say does not end a span, but is counted. A study needs a span around its index month:
 -- its months before are the look-back, its end is where follow-up is censored, and why.
-{{ config(materialized='view') }}
 with months as (
     select
         spine.beneficiary_id,

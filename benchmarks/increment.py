@@ -1,0 +1,102 @@
+"""One month's delivery on top of everything before it: seconds a step, and how much of the warehouse the delivery touched.
+
+    .venv/bin/python -m benchmarks.increment --people 10000 --months 36
+
+Simulates monthly deliveries, lands all but the last, runs the main job, and runs it again with the last one. Beside the seconds of
+that last run it says what a build of only what arrived would have to do at the least: people of whom the delivery holds anything,
+people of whom it holds a claim, and person-months that it changed or added. Writes `benchmarks/results/increment-<people>x<months>.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.run import RESULTS, measure
+from pipelines.extracts.contract import load_contracts
+
+PERSON = "beneficiary_id"
+
+
+def touched(out: Path) -> dict[str, int]:
+    """People and person-months of the newest delivery, and of all that is landed."""
+    manifests = [json.loads(path.read_text()) for path in (out / "landing").glob("batch-*/manifest.json")]
+    newest = max(manifests, key=lambda one: one["received_date"])["batch_id"]
+    of_people = [
+        table
+        for table, contract in load_contracts().items()
+        if PERSON in {column.name for column in contract.columns}
+    ]
+    anything = " union ".join(
+        f"select {PERSON} from read_parquet('{out}/landing/{newest}/{table}.parquet')" for table in of_people
+    )
+    asked = {
+        "people": "select count(*) from core.core_beneficiaries",
+        "people_in_delivery": f"select count(distinct {PERSON}) from ({anything})",
+        "people_with_a_claim_in_delivery": f"select count(distinct {PERSON})"
+        f" from read_parquet('{out}/landing/{newest}/claims.parquet')",
+        "person_months": "select count(*) from core.core_person_months",
+        "person_months_changed": "select count(distinct (beneficiary_id, service_month)) from reports.restated_months",
+        "people_changed": "select count(distinct beneficiary_id) from reports.restated_months",
+    }
+    with duckdb.connect(str(out / "warehouse.duckdb"), read_only=True) as con:
+        return {name: int((con.execute(query).fetchone() or (0,))[0]) for name, query in asked.items()}
+
+
+def run_months(people: int, months: int, seed: int, folder: Path) -> dict[str, Any]:
+    """Everything that the results file holds."""
+    environment = dict(os.environ)
+    ccm = [sys.executable, "-m", "pipelines.cli"]
+    simulated, out = folder / "simulated", folder / "out"
+    size = ["--people", str(people), "--months", str(months), "--seed", str(seed)]
+    measure([*ccm, "simulate", *size, "--deliveries", "monthly", "--out", str(simulated)], environment)
+    deliveries = json.loads((simulated / "truth" / "truth.json").read_text())["deliveries"]
+
+    def with_delivery(command: str, delivery: dict[str, str]) -> list[str]:
+        given = [str(simulated / delivery["folder"]), "--received", delivery["received"], "--out", str(out)]
+        return [*ccm, command, *(["--extracts"] if command == "run" else []), *given]
+
+    landed = [measure(with_delivery("land", delivery), environment) for delivery in deliveries[:-1]]
+    before = measure([*ccm, "run", "--landed", "--out", str(out)], environment)
+    steps_before = json.loads((out / "run.json").read_text())["seconds_by_step"]
+    month = measure(with_delivery("run", deliveries[-1]), environment)
+    return {
+        "people": people,
+        "months": months,
+        "deliveries": len(deliveries),
+        "landing_of_all_before": {
+            "wall_seconds": sum(one.wall_seconds for one in landed),
+            "cpu_seconds": sum(one.cpu_seconds for one in landed),
+        },
+        "run_before": {**before.stored(), "steps": steps_before},
+        "run_of_last_month": {
+            **month.stored(),
+            "steps": json.loads((out / "run.json").read_text())["seconds_by_step"],
+        },
+        "touched": touched(out),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--months", type=int, default=36)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        result = run_months(chosen.people, chosen.months, chosen.seed, chosen.keep or Path(scratch))
+    text = json.dumps(result, indent=1)
+    (RESULTS / f"increment-{chosen.people}x{chosen.months}.json").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
