@@ -29,6 +29,7 @@ READ = (
         "marts.fct_line_payments",
         "marts.fct_care_activities",
         "marts.fct_month_conditions",
+        "marts.fct_interval_claims",
         "marts.fct_problem_conditions",
     ),
     *("policy.overpayment_deadlines", "flags.rule_results", "flags.findings"),
@@ -235,8 +236,11 @@ _CRITERIA = f"""
     select criterion, status, observed, required
     from marts.fct_eligibility_criteria {_OF_MONTH} order by criterion_order"""
 _CONDITIONS = f"""
-    select condition, is_counted, start_date, end_date, first_evidence_date, evidence_claim_ids
-    from marts.fct_month_conditions {_OF_MONTH} order by is_counted desc, condition, start_date"""
+    select held.condition, held.is_counted, held.start_date, held.end_date, held.first_evidence_date, claims.evidence_claim_ids
+    from (select * from marts.fct_month_conditions {_OF_MONTH}) as held
+    left join (select * from marts.fct_interval_claims where beneficiary_id = $id) as claims
+        using (beneficiary_id, definition, condition, start_date)
+    order by held.is_counted desc, held.condition, held.start_date"""
 _PROBLEMS = """
     select problems.diagnosis_code, problems.icd_version, problems.recorded_date, problems.resolved_date, problems.practice_tin,
         array_agg(named.condition order by named.condition) filter (where named.condition is not null) as conditions

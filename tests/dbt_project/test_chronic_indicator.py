@@ -20,7 +20,10 @@ from tests.dbt_project.compiled_models import Bench, compile_models
 from tests.dbt_project.test_policy_seeds import rows
 
 MONTH = dt.date(2023, 12, 1)
-MODELS = ("fct_condition_evidence", "condition_intervals", "fct_condition_months", "fct_condition_variants")
+MODELS = (
+    *("fct_condition_evidence", "condition_intervals", "fct_interval_claims"),
+    *("fct_condition_months", "fct_condition_variants"),
+)
 POLICY = {
     "condition_definitions": {"condition_key": "integer", "lookback_months": "integer"},
     "condition_codes": {"icd_version": "integer"},
@@ -40,7 +43,12 @@ COLUMNS = {
         }
         for name, types in POLICY.items()
     },
-    "core.core_claim_lines": {"claim_id": "varchar", "betos_code": "varchar", "from_date": "date"},
+    "core.core_claim_lines": {
+        "beneficiary_id": "varchar",
+        "claim_id": "varchar",
+        "betos_code": "varchar",
+        "from_date": "date",
+    },
     "core.core_diagnoses": {
         "beneficiary_id": "varchar",
         "claim_id": "varchar",
@@ -159,7 +167,7 @@ def test_two_dates_or_one_inpatient_claim_make_a_category_and_two_categories_qua
     assert dict(variants) == {"ccm_default_ge2": False, "ccw30_ge2": False, "ccir_ge2": True}
     assert bench.rows("select distinct definition from marts.fct_condition_months") == [("CCIR-2023-1",)]
     evidence = bench.rows(
-        "select evidence_claim_ids from marts.condition_intervals"
+        "select evidence_claim_ids from marts.fct_interval_claims"
         " where beneficiary_id = 'two_dates' and definition = 'CCIR-2023-1' and condition = 'CIR007'"
     )
     assert evidence == [(["c0", "c1"],)]

@@ -102,7 +102,8 @@ def _histories(draw: st.DrawFn) -> list[Evidence]:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, dict[str, str]]:
     compiled = compile_models(
-        tmp_path_factory.mktemp("compiled"), "condition_intervals", "fct_condition_months"
+        tmp_path_factory.mktemp("compiled"),
+        *("condition_intervals", "fct_interval_claims", "fct_condition_months"),
     )
     bench = Bench(COLUMNS)
     definitions = [(*named, key, LOOKBACKS[named[1]]) for named, key in KEYS.items()]
@@ -127,7 +128,8 @@ def _build(bench: tuple[Bench, dict[str, str]], evidence: list[Evidence]) -> Ben
             for n, row in enumerate(evidence)
         ],
     )
-    database.build("marts.condition_intervals", compiled["condition_intervals"])
+    for model in ("condition_intervals", "fct_interval_claims"):
+        database.build(f"marts.{model}", compiled[model])
     return database
 
 
@@ -140,7 +142,8 @@ def test_intervals_hold_at_a_month_end_exactly_when_counting_claims_says_so(
     intervals: dict[str, list[Any]] = defaultdict(list)
     for condition, start, end, first, claim_ids in database.rows(
         "select condition, start_date, end_date, first_evidence_date, evidence_claim_ids "
-        "from marts.condition_intervals where definition = 'new' order by start_date"
+        "from marts.condition_intervals inner join marts.fct_interval_claims "
+        "using (beneficiary_id, definition, condition, start_date) where definition = 'new' order by start_date"
     ):
         intervals[condition].append((start, end, first, claim_ids))
     for condition in LOOKBACKS:

@@ -1,7 +1,7 @@
 -- A condition holds over date intervals. One-claim evidence: from the claim date for the look-back. Two-claim evidence: from
 -- the second date until the look-back of the first runs out; of all pairs of dates the neighbouring ones give the longest intervals.
 -- The end is the date plus the look-back months less a day, which at month-ends equals the calendar-month window.
--- Dates alone go through the windows; the claims are collected once the intervals stand.
+-- Dates alone are kept: the claims between the first and the last of them are told by fct_interval_claims, for whom it is asked.
 with days as (
     select
         beneficiary_id,
@@ -135,37 +135,15 @@ merged as (
         max(last_evidence_date) as last_evidence_date
     from numbered
     group by beneficiary_id, condition_key, interval_number
-),
-
-with_claims as (
-    select
-        merged.beneficiary_id,
-        merged.condition_key,
-        merged.start_date,
-        merged.end_date,
-        merged.first_evidence_date,
-        {{ list_agg_distinct('evidence.claim_id') }} as evidence_claim_ids
-    from merged
-    inner join {{ ref('fct_condition_evidence') }} as evidence
-        on
-            merged.beneficiary_id = evidence.beneficiary_id
-            and merged.condition_key = evidence.condition_key
-            and evidence.evidence_date between merged.first_evidence_date and merged.last_evidence_date
-    group by
-        merged.beneficiary_id,
-        merged.condition_key,
-        merged.start_date,
-        merged.end_date,
-        merged.first_evidence_date
 )
 
 select
-    with_claims.beneficiary_id,
+    merged.beneficiary_id,
     definitions.definition,
     definitions.condition,
-    with_claims.start_date,
-    with_claims.end_date,
-    with_claims.first_evidence_date,
-    with_claims.evidence_claim_ids
-from with_claims
-inner join {{ ref('condition_definitions') }} as definitions on with_claims.condition_key = definitions.condition_key
+    merged.start_date,
+    merged.end_date,
+    merged.first_evidence_date,
+    merged.last_evidence_date
+from merged
+inner join {{ ref('condition_definitions') }} as definitions on merged.condition_key = definitions.condition_key

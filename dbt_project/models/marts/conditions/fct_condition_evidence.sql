@@ -6,6 +6,7 @@
 {{ config(materialized='view') }}
 with equipment_claims as (
     select distinct
+        lines.beneficiary_id,
         lines.claim_id,
         'CAR' as claim_class
     from {{ ref('core_claim_lines') }} as lines
@@ -53,6 +54,7 @@ codes as (
 
 exclusions as (
     select
+        diagnoses.beneficiary_id,
         diagnoses.claim_id,
         {{ list_agg_distinct('codes.condition_key') }} as condition_keys
     from {{ ref('core_diagnoses') }} as diagnoses
@@ -64,10 +66,10 @@ exclusions as (
     where
         diagnoses.role in ('principal', 'other', 'line')
         and (codes.role = 'exclude' or (codes.role = 'exclude_principal' and diagnoses.role = 'principal'))
-    group by diagnoses.claim_id
+    group by diagnoses.beneficiary_id, diagnoses.claim_id
 ),
 
--- Claims are looked up before codes multiply the rows.
+-- Claims are looked up before codes multiply the rows; with their person, so that a question about one person reads only that one's.
 diagnoses as (
     select
         diagnoses.beneficiary_id,
@@ -80,10 +82,14 @@ diagnoses as (
         diagnoses.icd_version,
         exclusions.condition_keys as excluded_keys
     from {{ ref('core_diagnoses') }} as diagnoses
-    left join exclusions on diagnoses.claim_id = exclusions.claim_id
+    left join exclusions
+        on
+            diagnoses.beneficiary_id = exclusions.beneficiary_id
+            and diagnoses.claim_id = exclusions.claim_id
     left join equipment_claims
         on
-            diagnoses.claim_id = equipment_claims.claim_id
+            diagnoses.beneficiary_id = equipment_claims.beneficiary_id
+            and diagnoses.claim_id = equipment_claims.claim_id
             and diagnoses.claim_class = equipment_claims.claim_class
     where
         diagnoses.role in ('principal', 'other', 'line')

@@ -10,8 +10,7 @@ select
     sets.condition is not null as is_counted,
     intervals.start_date,
     intervals.end_date,
-    intervals.first_evidence_date,
-    intervals.evidence_claim_ids
+    intervals.first_evidence_date
 from {{ ref('fct_condition_months') }} as months
 inner join {{ ref('condition_intervals') }} as intervals
     on
