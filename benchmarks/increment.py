@@ -57,7 +57,8 @@ def run_months(people: int, months: int, seed: int, folder: Path) -> dict[str, A
     simulated, out = folder / "simulated", folder / "out"
     size = ["--people", str(people), "--months", str(months), "--seed", str(seed)]
     measure([*ccm, "simulate", *size, "--deliveries", "monthly", "--out", str(simulated)], environment)
-    deliveries = json.loads((simulated / "truth" / "truth.json").read_text())["deliveries"]
+    # Before the last month of the window: later ones bring run-out alone and no new problem lists, too little for the check of volumes.
+    deliveries = json.loads((simulated / "truth" / "truth.json").read_text())["deliveries"][: months - 1]
 
     def with_delivery(command: str, delivery: dict[str, str]) -> list[str]:
         given = [str(simulated / delivery["folder"]), "--received", delivery["received"], "--out", str(out)]
