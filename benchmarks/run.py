@@ -29,6 +29,8 @@ RESULTS = Path(__file__).resolve().parent / "results"
 REPOSITORY = RESULTS.parent.parent
 # pandas holds every diagnosis several times over: beyond this it says more about memory than about speed.
 PANDAS_PEOPLE = 10_000
+# Diagnoses that are folded into lists at a time.
+SLICE_ROWS = 20_000_000
 CODES = REPOSITORY / "dbt_project" / "seeds" / "policy" / "condition_codes.csv"
 
 
@@ -138,14 +140,21 @@ def lower_limits(landing: Path, memory_limit: str, threads: int) -> dict[str, fl
             f"       (select sum(hash(claim_id, role, position, diagnosis_code, icd_version))"
             f"          from read_parquet('{batches}/claim_diagnoses.parquet'))"
         )
-        wide = scratch / "wide.parquet"
-        con.execute(
-            f"copy (select c.beneficiary_id, c.from_date, list(d.diagnosis_code) as diagnosis_codes"
-            f"      from read_parquet('{batches}/claims.parquet') c"
-            f"      join read_parquet('{batches}/claim_diagnoses.parquet') d using (claim_id, claim_version)"
-            f"      group by c.claim_id, c.claim_version, c.beneficiary_id, c.from_date)"
-            f" to '{wide}' (compression zstd)"
-        )
+        # In slices of claims: lists that are being gathered cannot be spilled to disk.
+        rows = con.execute(
+            f"select count(*) from read_parquet('{batches}/claim_diagnoses.parquet')"
+        ).fetchall()[0][0]
+        slices = 1 + rows // SLICE_ROWS
+        for number in range(slices):
+            of_slice = f"where hash(claim_id) % {slices} = {number}"
+            con.execute(
+                f"copy (select c.beneficiary_id, c.from_date, list(d.diagnosis_code) as diagnosis_codes"
+                f"      from (select * from read_parquet('{batches}/claims.parquet') {of_slice}) c"
+                f"      join (select * from read_parquet('{batches}/claim_diagnoses.parquet') {of_slice}) d"
+                f"        using (claim_id, claim_version)"
+                f"      group by c.claim_id, c.claim_version, c.beneficiary_id, c.from_date)"
+                f" to '{scratch}/wide-{number}.parquet' (compression zstd)"
+            )
         con.execute(
             "create table codes as select distinct diagnosis_code, condition"
             f" from read_csv('{CODES}', all_varchar = true) where role = 'include'"
@@ -153,7 +162,7 @@ def lower_limits(landing: Path, memory_limit: str, threads: int) -> dict[str, fl
         flag = (
             "select count(*) from (select beneficiary_id, condition, min(from_date), max(from_date), count(*)"
             f" from (select beneficiary_id, from_date, unnest(diagnosis_codes) as diagnosis_code"
-            f"       from read_parquet('{wide}')) join codes using (diagnosis_code) group by all)"
+            f"       from read_parquet('{scratch}/wide-*.parquet')) join codes using (diagnosis_code) group by all)"
         )
         return {"scan_seconds": best_of(con, scan), "flagging_seconds": best_of(con, flag)}
 
@@ -230,6 +239,7 @@ def run_size(people: int, months: int, seed: int, folder: Path, peer: Path | Non
             "duckdb": duckdb.__version__,
             "memory_limit": memory_limit,
             "threads": threads,
+            "models_at_once": int(environment.get("CCM_MODELS_AT_ONCE", threads)),
             "load_after": round(os.getloadavg()[0], 1),
         },
         "simulate": {**simulate, "extract_bytes": directory_bytes(simulated)},
