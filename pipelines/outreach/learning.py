@@ -112,7 +112,10 @@ def learn(evidence: Evidence, target: Target) -> Learnt | NotLearnt:
             f"too few months are over to learn {target.says}: {len(months)} of the {2 * LATER + 1} needed",
         )
     parts = {
-        "learnt": rows.filter(pl.col("service_month").is_in(months[: -2 * LATER])),
+        "learnt": at_most(
+            rows.filter(pl.col("service_month").is_in(months[: -2 * LATER])),
+            int(evidence.limits["most_learnt_rows"]),
+        ),
         "calibration": rows.filter(pl.col("service_month").is_in(months[-2 * LATER : -LATER])),
         "test": rows.filter(pl.col("service_month").is_in(months[-LATER:])),
     }
@@ -161,6 +164,14 @@ def learn(evidence: Evidence, target: Target) -> Learnt | NotLearnt:
         ),
     )  # fmt: skip
     return _if_better(found)
+
+
+def at_most(rows: pl.DataFrame, most: int) -> pl.DataFrame:
+    """`rows`, or `most` of them by lot, in their order and the same ones every time: a few dozen numbers are learnt from them, and
+    a country's rows would take its time and memory to say the same."""
+    if rows.height <= most:
+        return rows
+    return rows[np.sort(np.random.default_rng(0).choice(rows.height, most, replace=False))]
 
 
 def _if_better(found: Learnt) -> Learnt | NotLearnt:

@@ -11,6 +11,7 @@ from pipelines.outreach.evidence import Evidence
 
 LIMITS = {
     "horizon_months": 6.0, "least_events": 200.0, "least_later_events": 60.0, "isotonic_events": 1000.0, "reasons": 3.0,
+    "most_learnt_rows": 250_000.0,
     "floor_tolerance": 0.1, "least_group_events": 50.0, "lowest_observed_over_expected": 0.9,
     "highest_observed_over_expected": 1.1, "lowest_calibration_slope": 0.85, "highest_calibration_slope": 1.15,
     "lowest_need_ratio": 0.9, "highest_need_ratio": 1.1, "cut_window": 0.05,

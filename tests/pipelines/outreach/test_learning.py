@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipelines.outreach.evidence import GROUPS, NUMBERS, Evidence, matrix
-from pipelines.outreach.learning import NEED, START, Learnt, NotLearnt, learn
+from pipelines.outreach.learning import NEED, START, Learnt, NotLearnt, at_most, learn
 from pipelines.outreach.reasons import reasons
 from tests.pipelines.outreach.made_up import MONTHS, evidence
 
@@ -33,6 +33,25 @@ def test_what_is_foretold_comes_in_months_that_were_not_learnt_from(learnt: Lear
     assert test.auc > rule.auc + 0.03 and test.brier < test.brier_of_rate
     assert {one.part for one in learnt.tests} == {"later months", "other practices"}
     assert set(learnt.tested["service_month"].to_list()) == set(MONTHS[-2:])
+
+
+def test_of_many_rows_as_many_as_policy_says_are_learnt_from_and_all_later_ones_test(
+    known: Evidence, learnt: Learnt
+) -> None:
+    most = 3_000
+    drawn = learn(replace(known, limits={**known.limits, "most_learnt_rows": float(most)}), NEED)
+    assert isinstance(drawn, Learnt)
+    people = {
+        (one.part, "drawn" if model is drawn else "all"): one.people
+        for model in (drawn, learnt)
+        for one in model.tests
+    }
+    assert people["other practices", "drawn"] == most < people["other practices", "all"]
+    assert people["later months", "drawn"] == people["later months", "all"]
+    rows = known.known
+    assert at_most(rows, most).equals(at_most(rows, most))
+    assert at_most(rows, rows.height) is rows
+    assert at_most(rows, most)["service_month"].is_sorted()
 
 
 def test_the_same_evidence_gives_the_same_numbers(known: Evidence, learnt: Learnt) -> None:
