@@ -29,6 +29,8 @@ RESULTS = Path(__file__).resolve().parent / "results"
 REPOSITORY = RESULTS.parent.parent
 # pandas holds every diagnosis several times over: beyond this it says more about memory than about speed.
 PANDAS_PEOPLE = 10_000
+# From here on the models are so large that each does better with all of the memory, and of that with more.
+LARGE_PEOPLE = 500_000
 # Diagnoses that are folded into lists at a time.
 SLICE_ROWS = 20_000_000
 CODES = REPOSITORY / "dbt_project" / "seeds" / "policy" / "condition_codes.csv"
@@ -205,8 +207,10 @@ def directory_bytes(folder: Path) -> int:
 def run_size(people: int, months: int, seed: int, folder: Path, peer: Path | None) -> dict[str, object]:
     """Simulate, run the main job and the two lower limits; returns everything that the results file holds."""
     environment = dict(os.environ)
-    memory_limit = environment.setdefault("CCM_MEMORY_LIMIT", "6GB")
+    is_large = people >= LARGE_PEOPLE
+    memory_limit = environment.setdefault("CCM_MEMORY_LIMIT", "9GB" if is_large else "6GB")
     threads = int(environment.setdefault("CCM_THREADS", str(os.cpu_count() or 2)))
+    models_at_once = int(environment.setdefault("CCM_MODELS_AT_ONCE", "1" if is_large else str(threads)))
     ccm = [sys.executable, "-m", "pipelines.cli"]
     simulated, out = folder / "simulated", folder / "out"
     size = ["--people", str(people), "--months", str(months), "--seed", str(seed)]
@@ -239,7 +243,7 @@ def run_size(people: int, months: int, seed: int, folder: Path, peer: Path | Non
             "duckdb": duckdb.__version__,
             "memory_limit": memory_limit,
             "threads": threads,
-            "models_at_once": int(environment.get("CCM_MODELS_AT_ONCE", threads)),
+            "models_at_once": models_at_once,
             "load_after": round(os.getloadavg()[0], 1),
         },
         "simulate": {**simulate, "extract_bytes": directory_bytes(simulated)},
@@ -326,7 +330,8 @@ def main() -> None:
     )
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     parser.add_argument(
-        "--memory-limit", help="of the engine, in the job and in what it is compared with (6GB)"
+        "--memory-limit",
+        help="of the engine, in the job and in what it is compared with (6GB; 9GB for many people)",
     )
     arguments = parser.parse_args()
     if arguments.memory_limit:

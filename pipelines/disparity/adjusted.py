@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pipelines.disparity import decompose, standardise
+from pipelines.disparity.alike import blocks_of
 from pipelines.disparity.worlds import TOLERANCE, Worlds
 
 Ints = NDArray[np.int64]
@@ -167,10 +168,19 @@ def told(
     named = sorted({group for one in statistics for group in one.groups})
     if not named:
         return set()
-    size = len(next(iter(groups.values())).eligible)
+    eligible, paid = (
+        np.array([getattr(groups[group], one) for group in named]) for one in ("eligible", "paid")
+    )
+    sums_known = [known for one in statistics for known in known_of(one)]
+    known_of_cells = [each for *_, weights in sums_known for each in weights.values()]
+    if margins:
+        known_of_cells += [margins.eligible.astype(float), margins.paid]
+    blocks = blocks_of(known_of_cells, eligible, paid, limit)
+    if not len(blocks.spots):
+        return set()
+    size = len(blocks.cell)
     first = {group: number * size for number, group in enumerate(named)}
-    people = np.concatenate([groups[group].eligible for group in named]).astype(float)
-    paid = np.concatenate([groups[group].paid for group in named])
+    people = (eligible[:, blocks.cell] * blocks.times).ravel().astype(float)
     count = len(people)
     rows: list[Any] = []
     right: list[float] = []
@@ -183,19 +193,19 @@ def told(
             right.append(float(totals[group]))
     slack = 0
     bands: list[tuple[int, int, float]] = []
-    for one in statistics:
-        for value, width, weights in known_of(one):
-            line = np.zeros(count)
-            for group, each in weights.items():
-                line[first[group] : first[group] + size] += each
-            bands.append((len(rows), slack, width))
-            rows.append(line)
-            right.append(value - width / 2)
-            slack += 2
+    for value, width, weights in sums_known:
+        line = np.zeros(count)
+        for group, each in weights.items():
+            line[first[group] : first[group] + size] += each[blocks.cell]
+        bands.append((len(rows), slack, width))
+        rows.append(line)
+        right.append(value - width / 2)
+        slack += 2
     # A sum known within a band: sum - over = lowest, and over + under = width. In units of people, so that tolerances mean something.
     height = len(rows)
-    cells = margins or Margins(np.zeros(size, dtype=np.int64), np.full(size, np.nan))
-    of_everybody = np.flatnonzero(~np.isnan(cells.paid))
+    of_everybody = (
+        np.flatnonzero(~np.isnan(margins.paid[blocks.cell])) if margins else np.zeros(0, dtype=np.int64)
+    )
     sums = 2 * len(of_everybody)
     spots = np.arange(count)
     # What each entry of the matrix is: rows, columns, numbers.
@@ -212,12 +222,18 @@ def told(
         filled = np.flatnonzero(line)
         entries.append((count + place, filled, line[filled] / scales[place]))
     # Everybody paid for in a cell: the groups asked about here, and others, of whom no more are paid for than are eligible.
-    for number, cell in enumerate(of_everybody):
-        row, spot = count + height + len(bands) + 2 * number, 2 * count + slack + 2 * number
-        entries += [(row, first[group] + cell, 1.0) for group in named]
-        entries += [(row, spot, 1.0), (row + 1, spot, 1.0), (row + 1, spot + 1, 1.0)]
-        rest = cells.eligible[cell] - sum(groups[group].eligible[cell] for group in named)
-        known += [float(cells.paid[cell]), float(rest)]
+    if margins:
+        cells, times = blocks.cell[of_everybody], blocks.times[of_everybody]
+        of_cell = count + height + len(bands) + 2 * np.arange(len(of_everybody))
+        of_others = 2 * count + slack + 2 * np.arange(len(of_everybody))
+        entries += [(of_cell, first[group] + of_everybody, 1.0) for group in named]
+        entries += [
+            (of_cell, of_others, 1.0),
+            (of_cell + 1, of_others, 1.0),
+            (of_cell + 1, of_others + 1, 1.0),
+        ]
+        rest = margins.eligible[cells] - eligible[:, cells].sum(axis=0)
+        known += np.column_stack([margins.paid[cells] * times, rest * times]).ravel().tolist()
     across, down, numbers = zip(*(np.broadcast_arrays(*entry) for entry in entries), strict=True)
     matrix = sparse.csc_matrix(
         (
@@ -230,22 +246,23 @@ def told(
         shape=(count + height + len(bands) + sums, 2 * count + slack + sums),
     )
     given, lower = np.array(known), np.zeros(matrix.shape[1])
-    values = np.concatenate([paid, people - paid])
-    room = np.concatenate([people, people])
-    asked = np.flatnonzero((values >= 1) & (values <= limit))
-    can_be_large = asked[room[asked] > limit]
-    group_of = np.array(named)[(np.arange(2 * count) % count) // size]
+    room = np.concatenate([people, people])[blocks.spots]
+    group_of = np.array(named)[(blocks.spots % count) // size]
     worlds = Worlds(matrix, given, lower)
+    is_large = room > limit
+    can_be_large = blocks.spots[is_large]
     high = worlds.can_reach(can_be_large, np.full(len(can_be_large), limit + 1))
-    leaky = set(group_of[can_be_large[~high]].tolist())
+    leaky = set(group_of[is_large][~high].tolist())
     # Few are eligible, so few are paid for whatever is published; how many must stay open: it is where there is a world with one
     # more, or with one less, which is one more of those not paid for. What is left is asked one by one, a group until one is told.
-    few = asked[(room[asked] <= limit) & ~np.isin(group_of[asked], list(leaky))]
-    few = few[~worlds.can_reach(few, values[few] + 1)]
+    asked = ~is_large & ~np.isin(group_of, list(leaky))
+    few, values, room = blocks.spots[asked], blocks.values[asked], room[asked]
+    still = ~worlds.can_reach(few, values + 1)
+    few, values, room = few[still], values[still], room[still]
     others = (few + count) % (2 * count)
-    few = few[~worlds.can_reach(others, values[others] + 1)]
+    few = few[~worlds.can_reach(others, room - values + 1)]
     for spot in few:
-        group = str(group_of[spot])
+        group = named[(int(spot) % count) // size]
         if group not in leaky and worlds.largest(int(spot))[0] - worlds.least(int(spot)) < 1 - TOLERANCE:
             leaky.add(group)
     return leaky
