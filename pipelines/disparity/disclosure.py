@@ -182,11 +182,26 @@ def components(release: Release, known: Bools) -> list[tuple[NDArray[np.int64], 
     if not len(unknown):
         return []
     part = release.equations[:, unknown].tocsr()
+    # Numbers and equations are the nodes: an equation of all practices links them by itself, where pairs of them would be a billion.
+    links = sparse.bmat([[None, part.T], [part, None]], format="csr")
+    _, label = connected_components(links, directed=False)
+    of_number, of_row = label[: len(unknown)], label[len(unknown) :]
     rows = np.flatnonzero(np.diff(part.indptr))
-    linked = (abs(part).sign().T @ abs(part).sign()).tocsr()
-    count, label = connected_components(linked, directed=False)
-    row_label = label[part.indices[part.indptr[rows]]]
-    return [(unknown[label == one], rows[row_label == one]) for one in range(count)]
+    _, first, of_number = np.unique(of_number, return_index=True, return_inverse=True)
+    of_row = np.searchsorted(label[first], of_row[rows])
+    return [
+        (unknown[numbers], rows[mine])
+        for numbers, mine in sorted(
+            zip(_by_label(of_number, len(first)), _by_label(of_row, len(first)), strict=True),
+            key=lambda pair: int(pair[0][0]),
+        )
+    ]
+
+
+def _by_label(labels: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    """Places of each label 0..count-1, ascending."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.searchsorted(labels[order], np.arange(1, count)))
 
 
 def told_by_bounds(
