@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,30 @@ def test_the_example_hides_the_block_around_its_small_cell() -> None:
     shown = suppress(release)
     assert release.values[~shown].tolist() == [14, 7, 31, 25]
     assert audit(release, shown).given_away.tolist() == []
+
+
+def test_numbers_hang_together_by_equations_and_are_not_paired_for_it() -> None:
+    """Two tables side by side, the numbers of one of them many: what takes pairs of those takes 5,000 x 5,000."""
+    few, many = table(EXAMPLE), 5_000
+    total = sparse.csr_matrix(np.array([[1.0] * many + [-1.0]]))
+    known = np.zeros(len(few.values) + many + 1, bool)
+    known[:2] = known[len(few.values)] = True
+    both = replace(
+        few,
+        names=list(range(len(known))),
+        values=np.array([*few.values, *[1] * many, many]),
+        equations=sparse.block_diag([few.equations, total], format="csr"),
+    )
+    tracemalloc.start()
+    parts = disclosure.components(both, known)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [(len(places), rows.tolist()) for places, rows in parts] == [
+        (len(few.values) - 2, list(range(few.equations.shape[0]))),
+        (many, [few.equations.shape[0]]),
+    ]
+    assert not known[np.concatenate([places for places, _ in parts])].any()
+    assert peak < 8 * many * 100
 
 
 def test_the_bounds_of_the_example_are_the_published_ones() -> None:
