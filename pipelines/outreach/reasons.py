@@ -56,10 +56,11 @@ def reasons(learnt: Learnt, people: pl.DataFrame, most: int) -> list[str]:
     whole = _log_odds(learnt.of(numbers))
     parts = np.zeros_like(numbers)
     for place in range(numbers.shape[1]):
-        if np.ptp(numbers[:, place]):
-            other = numbers.copy()
+        differs = numbers[:, place] != usual[place]
+        if differs.any():
+            other = numbers[differs]
             other[:, place] = usual[place]
-            parts[:, place] = whole - _log_odds(learnt.of(other))
+            parts[differs, place] = whole[differs] - _log_odds(learnt.of(other))
     parts[(says == "") | (parts < LEAST)] = 0.0
     order = np.argsort(-parts, axis=1, kind="stable")[:, :most]
     words = np.where(
