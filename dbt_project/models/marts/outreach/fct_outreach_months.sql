@@ -66,6 +66,25 @@ served as (
     inner join snapshots on capture.service_month between snapshots.unserved_from and snapshots.service_month
 ),
 
+-- Whom nobody served: of these alone conditions are gathered into lists, which cannot be spilled to disk.
+listed as (
+    select
+        capture.beneficiary_id,
+        capture.service_month,
+        capture.practice_id,
+        capture.practitioner_npi,
+        snapshots.is_last_month,
+        snapshots.month_end
+    from {{ ref('capture_months') }} as capture
+    inner join snapshots on capture.service_month = snapshots.service_month
+    left join served
+        on capture.beneficiary_id = served.beneficiary_id and capture.service_month = served.service_month
+    where
+        capture.state = 'eligible_not_served'
+        and capture.practice_id is not null
+        and served.beneficiary_id is null
+),
+
 -- Practices that billed CCM in the year: only there could anybody have started.
 billing_practices as (
     select distinct
@@ -128,7 +147,7 @@ conditions as (
         held.service_month,
         {{ list_agg_distinct('held.condition') }} as conditions
     from {{ ref('fct_month_conditions') }} as held
-    inner join snapshots on held.service_month = snapshots.service_month
+    inner join listed on held.beneficiary_id = listed.beneficiary_id and held.service_month = listed.service_month
     where held.is_counted
     group by held.beneficiary_id, held.service_month
 ),
@@ -142,17 +161,17 @@ served_before as (
 )
 
 select
-    capture.beneficiary_id,
-    capture.service_month,
-    snapshots.is_last_month,
-    capture.practice_id,
-    capture.practitioner_npi,
+    listed.beneficiary_id,
+    listed.service_month,
+    listed.is_last_month,
+    listed.practice_id,
+    listed.practitioner_npi,
     billing_practices.practice_tin is not null as practice_bills,
     cast(study.condition_count as integer) as condition_count,
     coalesce(conditions.conditions, {{ empty_list() }}) as conditions,
     cast(floor((
-        (extract(year from capture.service_month) - extract(year from study.birth_date)) * 12
-        + extract(month from capture.service_month) - extract(month from study.birth_date)
+        (extract(year from listed.service_month) - extract(year from study.birth_date)) * 12
+        + extract(month from listed.service_month) - extract(month from study.birth_date)
     ) / 12) as integer) as age,
     cast(coalesce(stays.admissions_6, 0) as integer) as admissions_6,
     cast(coalesce(stays.admissions_12, 0) as integer) as admissions_12,
@@ -163,7 +182,7 @@ select
     cast(coalesce(emergencies.emergency_days_12, 0) as integer) as emergency_days_12,
     cast(coalesce(emergencies.preventable_emergency_days_12, 0) as integer) as preventable_emergency_days_12,
     cast(
-        {{ dbt.datediff('visits.last_primary_care_date', 'snapshots.month_end', 'day') }}
+        {{ dbt.datediff('visits.last_primary_care_date', 'listed.month_end', 'day') }}
         as integer
     ) as days_since_primary_care,
     cast(coalesce(attributed.share, 0) as double) as practitioner_share,
@@ -173,28 +192,22 @@ select
     study.sex,
     study.age_band,
     study.entitlement
-from {{ ref('capture_months') }} as capture
-inner join snapshots on capture.service_month = snapshots.service_month
+from listed
 inner join {{ ref('fct_study_months') }} as study
-    on capture.beneficiary_id = study.beneficiary_id and capture.service_month = study.service_month
-inner join {{ ref('core_beneficiaries') }} as people on capture.beneficiary_id = people.beneficiary_id
-left join served on capture.beneficiary_id = served.beneficiary_id and capture.service_month = served.service_month
+    on listed.beneficiary_id = study.beneficiary_id and listed.service_month = study.service_month
+inner join {{ ref('core_beneficiaries') }} as people on listed.beneficiary_id = people.beneficiary_id
 left join billing_practices
-    on capture.practice_id = billing_practices.practice_tin and capture.service_month = billing_practices.service_month
-left join stays on capture.beneficiary_id = stays.beneficiary_id and capture.service_month = stays.service_month
+    on listed.practice_id = billing_practices.practice_tin and listed.service_month = billing_practices.service_month
+left join stays on listed.beneficiary_id = stays.beneficiary_id and listed.service_month = stays.service_month
 left join discharges
-    on capture.beneficiary_id = discharges.beneficiary_id and capture.service_month = discharges.service_month
+    on listed.beneficiary_id = discharges.beneficiary_id and listed.service_month = discharges.service_month
 left join emergencies
-    on capture.beneficiary_id = emergencies.beneficiary_id and capture.service_month = emergencies.service_month
-left join visits on capture.beneficiary_id = visits.beneficiary_id and capture.service_month = visits.service_month
+    on listed.beneficiary_id = emergencies.beneficiary_id and listed.service_month = emergencies.service_month
+left join visits on listed.beneficiary_id = visits.beneficiary_id and listed.service_month = visits.service_month
 left join conditions
-    on capture.beneficiary_id = conditions.beneficiary_id and capture.service_month = conditions.service_month
+    on listed.beneficiary_id = conditions.beneficiary_id and listed.service_month = conditions.service_month
 left join {{ ref('fct_attribution_months') }} as attributed
-    on capture.beneficiary_id = attributed.beneficiary_id and capture.service_month = attributed.service_month
+    on listed.beneficiary_id = attributed.beneficiary_id and listed.service_month = attributed.service_month
 left join served_before
-    on capture.beneficiary_id = served_before.beneficiary_id and capture.service_month = served_before.service_month
-where
-    capture.state = 'eligible_not_served'
-    and capture.practice_id is not null
-    and served.beneficiary_id is null
-    and coalesce(people.death_date > snapshots.month_end, true)
+    on listed.beneficiary_id = served_before.beneficiary_id and listed.service_month = served_before.service_month
+where coalesce(people.death_date > listed.month_end, true)
