@@ -270,6 +270,6 @@ select
     minutes_with,
     minutes_without,
     units_needed > units_without and units_needed <= units_with as needs_them,
-    cast(paid_usd * least(units, greatest(0, units_needed - units_without)) / units as decimal(14, 2)) as amount_usd,
-    cast(cost_share_usd * least(units, greatest(0, units_needed - units_without)) / units as decimal(14, 2)) as cost_share_usd
+    {{ part_of_usd('paid_usd', 'least(units, greatest(0, units_needed - units_without))', 'units') }} as amount_usd,
+    {{ part_of_usd('cost_share_usd', 'least(units, greatest(0, units_needed - units_without))', 'units') }} as cost_share_usd
 from in_units
