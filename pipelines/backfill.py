@@ -129,7 +129,7 @@ def run(settings: Settings, work: Path, month: Month, stretches: int) -> bool:
     ]
     limits = {
         "CCM_THREADS": str(max(1, settings.threads // stretches)),
-        "CCM_MODELS_AT_ONCE": str(max(1, settings.models_at_once // stretches)),
+        "CCM_MODELS_AT_ONCE": str(max(1, (settings.models_at_once or settings.threads) // stretches)),
         "CCM_MEMORY_LIMIT": share_of(settings.memory_limit, stretches),
     }
     log = settings.backfill / f"{month.name}.log"

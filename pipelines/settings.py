@@ -29,8 +29,8 @@ class Settings:
     out: Path
     memory_limit: str = "6GB"
     threads: int = 2
-    # Models that dbt builds at the same time; they share the memory, so that large ones do better alone.
-    models_at_once: int = 2
+    # Models that dbt builds at the same time, as many as threads by default; they share the memory, so that large ones do better alone.
+    models_at_once: int | None = None
     in_the_making: bool = False
     # Published variant of "two or more chronic conditions" to screen by, and whether all variants are built side by side.
     conditions: str = "ccm_default_ge2"
@@ -152,7 +152,7 @@ class Settings:
             "CCM_TEMPORARY": str(self.temporary),
             "CCM_MEMORY_LIMIT": self.memory_limit,
             "CCM_THREADS": str(self.threads),
-            "CCM_MODELS_AT_ONCE": str(self.models_at_once),
+            "CCM_MODELS_AT_ONCE": str(self.models_at_once or self.threads),
             "CCM_CONDITIONS": self.conditions,
             "CCM_COMPARE_CONDITIONS": str(self.compare_conditions).lower(),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -269,12 +269,12 @@ def from_environment(
     chosen = conditions or os.environ.get("CCM_CONDITIONS", known[0])
     if chosen not in known:
         raise UnknownVariant(f"no variant of chronic conditions {chosen!r}; there are {', '.join(known)}")
-    threads = os.environ.get("CCM_THREADS", str(os.cpu_count() or 2))
+    at_once = os.environ.get("CCM_MODELS_AT_ONCE")
     made = Settings(
         out=folder.resolve(),
         memory_limit=os.environ.get("CCM_MEMORY_LIMIT", "6GB"),
-        threads=int(threads),
-        models_at_once=int(os.environ.get("CCM_MODELS_AT_ONCE", threads)),
+        threads=int(os.environ.get("CCM_THREADS", str(os.cpu_count() or 2))),
+        models_at_once=int(at_once) if at_once else None,
         conditions=chosen,
         compare_conditions=compare_conditions or os.environ.get("CCM_COMPARE_CONDITIONS", "false") == "true",
         target=target,
