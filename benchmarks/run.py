@@ -201,7 +201,8 @@ def model_seconds(out: Path) -> dict[str, float]:
 
 
 def directory_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """What lies under `folder`; what links point at is counted where it lies."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def run_size(people: int, months: int, seed: int, folder: Path, peer: Path | None) -> dict[str, object]:
@@ -307,7 +308,8 @@ def summary(results: list[dict]) -> str:
             )
         if peer := item.get("peer"):
             says = f"{peer['wall_seconds']:.1f} s" if peer["finished"] else "did not finish"
-            lines.append(f"- {item['people']:,} people, the peer's models: {says}.")
+            of_when = " (an earlier run)" if peer.get("of_an_earlier_run") else ""
+            lines.append(f"- {item['people']:,} people, the peer's models{of_when}: {says}.")
     return "\n".join(lines) + "\n"
 
 
@@ -345,8 +347,12 @@ def main() -> None:
         finally:
             if arguments.keep is None:
                 shutil.rmtree(folder)
-        (RESULTS / f"{people}x{arguments.months}.json").write_text(json.dumps(result, indent=1) + "\n")
-    stored = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*x*.json"))]
+        place = RESULTS / f"{people}x{arguments.months}.json"
+        if "peer" not in result and place.exists() and (peer := json.loads(place.read_text()).get("peer")):
+            # A peer's models do not change with ours: what is known of them is kept, and says of when it is.
+            result["peer"] = {**peer, "of_an_earlier_run": True}
+        place.write_text(json.dumps(result, indent=1) + "\n")
+    stored = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("[0-9]*x*.json"))]
     text = summary(stored)
     (RESULTS / "summary.md").write_text(text)
     print(text)
