@@ -6,9 +6,8 @@ counts that are shown. Decompositions by cell are made of counts that are not, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,13 +58,6 @@ class Breakdown:
     rates: list[dict[str, Any]] = field(default_factory=list)
     kept_back: int = 0
 
-    def add(self, other: Breakdown) -> None:
-        """Take in the rows of another, after those that are here."""
-        self.gradients += other.gradients
-        self.parts += other.parts
-        self.rates += other.rates
-        self.kept_back += other.kept_back
-
 
 def of_year(
     year: int,
@@ -74,35 +66,29 @@ def of_year(
     references: Mapping[str, str],
     order: Mapping[str, Sequence[str]],
     limit: int,
+    found: Breakdown,
     of_practices: Mapping[str, int] | None = None,
-) -> list[Callable[[], Breakdown]]:
-    """What is to be done for the rows of one year, kind of group by kind of group: none of it needs another's.
+) -> None:
+    """Add one year's rows to `found`.
 
     cells: group_kind, group_value, cell_kind, cell, eligible_people, paid_people. order: groups of ordered kinds, from the least to
     the most deprived. of_practices: practice -> people paid for, where another table shows that.
     """
-    of_cells = by_kind(cells)
+    of_kind = by_kind(cells)
     kinds: dict[str, list[str]] = {}
     for kind, group, _ in shown:
         if kind != EVERYBODY and group not in kinds.setdefault(kind, []):
             kinds[kind].append(group)
-
-    def of_kind(kind: str, groups: Sequence[str]) -> Breakdown:
-        found = Breakdown()
+    for kind, groups in kinds.items():
         if kind in order:
             found.gradients += gradient(year, kind, [one for one in order[kind] if one in groups], shown)
         reference = references.get(kind)
         others = [one for one in groups if one not in (reference, UNKNOWN)]
         if reference is None or reference not in groups:
-            return found
+            continue
         for group in others:
             found.parts += of_shown(year, kind, group, reference, shown)
-        by_cell(
-            year, kind, [reference, *others], reference, shown, of_cells, limit, found, of_practices or {}
-        )
-        return found
-
-    return [partial(of_kind, kind, groups) for kind, groups in kinds.items()]
+        by_cell(year, kind, [reference, *others], reference, shown, of_kind, limit, found, of_practices or {})
 
 
 def gradient(year: int, kind: str, groups: Sequence[str], shown: Shown) -> Iterator[dict[str, Any]]:

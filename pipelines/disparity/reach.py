@@ -7,7 +7,6 @@ showed is kept under `ledger/`, so that the next one neither shows what this one
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def publish(settings: Settings, as_of: Any) -> Published:
         _write(con, {SHOWN: pl.DataFrame(schema=SHOWN_SCHEMA)})
         closed = closing.close(con, limit, memory) if memory.told else 0
         while True:
-            made = build(con, earlier, lambda kind, place: name_of(settings, kind, place), settings.threads)
+            made = build(con, earlier, lambda kind, place: name_of(settings, kind, place))
             _write(con, _frames(made, as_of))
             hidden = closing.close(con, limit, memory)
             closed += hidden
@@ -108,10 +107,10 @@ def name_of(settings: Settings, kind: str, place: str) -> str:
 
 
 def build(
-    con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame, named: Callable[[str, str], str], threads: int = 1
+    con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame, named: Callable[[str, str], str]
 ) -> Published:
     """Decide what is shown of every year and make the measures of it. `earlier`: rows of what earlier runs showed; `named`: what a
-    place of a kind is called; `threads`: how many kinds of groups are broken down at once, of which the result does not depend."""
+    place of a kind is called."""
     limit = largest_small_cell(con)
     counts = con.execute(
         "select year(period_start) as year, * from marts.fct_measure_counts where period = 'year'"
@@ -130,7 +129,6 @@ def build(
     compared, order = references(con), ordered(con)
     cells = con.execute("select * from marts.fct_uptake_cells").pl()
     found = Breakdown()
-    tasks: list[Callable[[], Breakdown]] = []
     shown, at_places, told, asked = [], [places.empty()], 0, 0
     for year in counts["year"].unique(maintain_order=True):
         mine = cells.filter(pl.col("service_year") == year)
@@ -141,14 +139,9 @@ def build(
         every = {(kind, group, count): value for _, kind, group, count, value in one.rows()}
         at_places.append(places.rows(year, every, places.within(of_places), named))
         of_it = {name: value for name, value in every.items() if name[0] not in places.NESTS}
-        paid = places.paid_of_practices(every)
-        tasks += breakdowns.of_year(year, of_it, mine, compared, order, limit, paid)
+        breakdowns.of_year(year, of_it, mine, compared, order, limit, found, places.paid_of_practices(every))
         if year == counts["year"].max():
             found.parts += explained_gaps(con, year, of_it, compared, limit)
-    # Threads are enough: the linear programs, where the time goes, are solved outside Python's lock.
-    with ThreadPoolExecutor(threads) as pool:
-        for one_kind in pool.map(lambda task: task(), tasks):
-            found.add(one_kind)
     released = pl.concat(shown) if shown else pl.DataFrame(schema=SHOWN_SCHEMA)
     of_groups = released.filter(~pl.col("group_kind").is_in(list(places.NESTS)))
     complete = run_out(con)

@@ -364,26 +364,6 @@ def test_the_same_release_again_shows_the_same_and_is_kept_once(settings: Settin
     assert len(list(reach.releases(settings).glob("*.parquet"))) == 1
 
 
-def test_how_many_kinds_are_broken_down_at_once_changes_nothing(settings: Settings) -> None:
-    with duckdb.connect(str(settings.warehouse)) as con:
-        con.execute("insert into policy.stratum_codes values ('race', 'black', true)")
-        # Two more years of the same people, so that there are many tasks.
-        for table, year in (
-            ("marts.fct_measure_counts", "period_start = date '2025-01-01' - to_years(n::int)"),
-            ("marts.fct_uptake_cells", "service_year = 2025 - n"),
-        ):
-            column, value = year.split(" = ")
-            con.execute(
-                f"insert into {table} select rows.* replace ({value} as {column}) from {table} as rows, range(1, 3) as t(n)"
-            )
-        empty = reach.earlier_releases(settings)
-        one, many = (reach.build(con, empty, lambda _, place: place, threads) for threads in (1, 5))
-    assert one.parts["year"].n_unique() == 3 and one.parts["group_kind"].n_unique() == 2
-    for name in ("measures", "gradients", "parts", "places", "counts"):
-        assert getattr(one, name).equals(getattr(many, name)), name
-    assert one.kept_back == many.kept_back
-
-
 def test_a_release_that_leaks_is_not_written(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def small_ones_alone(release: Release) -> tuple[Release, Any, Audit]:
         shown = release.is_table & ~release.is_protected
