@@ -4,7 +4,9 @@
 
 Simulates monthly deliveries, lands all but the last, runs the main job, and runs it again with the last one. Beside the seconds of
 that last run it says what a build of only what arrived would have to do at the least: people of whom the delivery holds anything,
-people of whom it holds a claim, and person-months that it changed or added. Writes `benchmarks/results/increment-<people>x<months>.json`.
+people of whom it holds a claim, and person-months that it changed or added. With `--only-last` the run before is left out (what a
+whole run takes is in the other benchmark), and with it what needs a run before to be compared with. Writes
+`benchmarks/results/increment-<people>x<months>.json`.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from pipelines.extracts.contract import load_contracts
 PERSON = "beneficiary_id"
 
 
-def touched(out: Path) -> dict[str, int]:
-    """People and person-months of the newest delivery, and of all that is landed."""
+def touched(out: Path, *, has_run_before: bool) -> dict[str, int]:
+    """People of the newest delivery and of all that is landed; beside a run before it, what the delivery changed of that."""
     manifests = [json.loads(path.read_text()) for path in (out / "landing").glob("batch-*/manifest.json")]
     newest = max(manifests, key=lambda one: one["received_date"])["batch_id"]
     of_people = [
@@ -43,14 +45,24 @@ def touched(out: Path) -> dict[str, int]:
         "people_with_a_claim_in_delivery": f"select count(distinct {PERSON})"
         f" from read_parquet('{out}/landing/{newest}/claims.parquet')",
         "person_months": "select count(*) from core.core_person_months",
-        "person_months_changed": "select count(distinct (beneficiary_id, service_month)) from reports.restated_months",
-        "people_changed": "select count(distinct beneficiary_id) from reports.restated_months",
     }
+    if has_run_before:
+        asked |= {
+            "person_months_changed": "select count(distinct (beneficiary_id, service_month)) from reports.restated_months",
+            "people_changed": "select count(distinct beneficiary_id) from reports.restated_months",
+        }
     with duckdb.connect(str(out / "warehouse.duckdb"), read_only=True) as con:
         return {name: int((con.execute(query).fetchone() or (0,))[0]) for name, query in asked.items()}
 
 
-def run_months(people: int, months: int, seed: int, folder: Path) -> dict[str, Any]:
+def measured_run(command: list[str], environment: dict[str, str], out: Path) -> dict[str, Any]:
+    """A run of the main job, its seconds and its peak memory a step."""
+    whole = measure(command, environment)
+    steps = json.loads((out / "run.json").read_text())["seconds_by_step"]
+    return {**whole.stored(), "steps": steps, "peak_bytes_by_step": whole.peak_by_step(steps)}
+
+
+def run_months(people: int, months: int, seed: int, folder: Path, *, only_last: bool) -> dict[str, Any]:
     """Everything that the results file holds."""
     environment = dict(os.environ)
     ccm = [sys.executable, "-m", "pipelines.cli"]
@@ -65,23 +77,20 @@ def run_months(people: int, months: int, seed: int, folder: Path) -> dict[str, A
         return [*ccm, command, *(["--extracts"] if command == "run" else []), *given]
 
     landed = [measure(with_delivery("land", delivery), environment) for delivery in deliveries[:-1]]
-    before = measure([*ccm, "run", "--landed", "--out", str(out)], environment)
-    steps_before = json.loads((out / "run.json").read_text())["seconds_by_step"]
-    month = measure(with_delivery("run", deliveries[-1]), environment)
+    before = {} if only_last else measured_run([*ccm, "run", "--landed", "--out", str(out)], environment, out)
     return {
         "people": people,
         "months": months,
         "deliveries": len(deliveries),
+        "memory_limit": environment.get("CCM_MEMORY_LIMIT"),
         "landing_of_all_before": {
             "wall_seconds": sum(one.wall_seconds for one in landed),
             "cpu_seconds": sum(one.cpu_seconds for one in landed),
+            "peak_bytes": max(one.peak_bytes for one in landed),
         },
-        "run_before": {**before.stored(), "steps": steps_before},
-        "run_of_last_month": {
-            **month.stored(),
-            "steps": json.loads((out / "run.json").read_text())["seconds_by_step"],
-        },
-        "touched": touched(out),
+        **({"run_before": before} if before else {}),
+        "run_of_last_month": measured_run(with_delivery("run", deliveries[-1]), environment, out),
+        "touched": touched(out, has_run_before=bool(before)),
     }
 
 
@@ -90,10 +99,12 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--months", type=int, default=36)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only-last", action="store_true", help="leave out the run before the last delivery")
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        result = run_months(chosen.people, chosen.months, chosen.seed, chosen.keep or Path(scratch))
+        folder = chosen.keep or Path(scratch)
+        result = run_months(chosen.people, chosen.months, chosen.seed, folder, only_last=chosen.only_last)
     text = json.dumps(result, indent=1)
     (RESULTS / f"increment-{chosen.people}x{chosen.months}.json").write_text(text + "\n")
     print(text)

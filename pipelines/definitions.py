@@ -12,11 +12,15 @@ from typing import Any
 import dagster as dg
 
 from pipelines import checks, schedule, warehouse
+from pipelines.dagster_home import spare_the_disk
 from pipelines.landing_step import land_delivery, landed_metadata, refuse_broken_landing
 from pipelines.run_context import RunContext
 from pipelines.settings import from_environment, timetable
 
 JOB = "main_job"
+
+# Whatever process executes the job loads this module: that of the command line, or one of Dagster's own.
+spare_the_disk()
 
 
 def build(context: RunContext) -> dg.Definitions:

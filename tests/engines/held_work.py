@@ -63,10 +63,16 @@ def worse(known: dict[str, Any] | None, work: Work, rows: dict[str, int]) -> lis
         if times > limits["reads"].get(table, 1)
     ]
     counted = {"rows": work.rows, "widest": work.widest, "pairs": work.pairs}
+    allowed = {
+        "rows": limits["rows"],
+        # The engine estimates before it chooses what to join first, and does not always choose the same: what any model may do is no fault.
+        "widest": max(limits["widest"], ANY["widest"]),
+        "pairs": max(limits["pairs"], ANY["pairs"]),
+    }
     found += [
-        f"{what}: {now[what]} per row read, not {limits[what]}"
+        f"{what}: {now[what]} per row read, not {allowed[what]}"
         for what, count in counted.items()
-        if count > FEW_ROWS and now[what] > limits[what] * SLACK
+        if count > FEW_ROWS and now[what] > allowed[what] * SLACK
     ]
     return found
 

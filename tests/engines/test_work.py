@@ -50,6 +50,12 @@ def test_what_is_planted_is_found(con: duckdb.DuckDBPyConnection, kind: str) -> 
     assert worse(known, work_of(con, "months", PLANTED[kind].format(model=MODEL)), rows) != []
 
 
+def test_another_order_of_joins_is_no_fault(con: duckdb.DuckDBPyConnection) -> None:
+    """What passes between two joins hangs on which comes first; as long as it is no more than was read, nothing fans out."""
+    work, rows = work_of(con, "months", MODEL), table_rows(con)
+    assert worse(told(work, rows) | {"widest": 0.1}, work, rows) == []
+
+
 def test_a_small_table_may_be_read_twice(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create table warehouse.codes as select n as line from range(50) as numbers (n)")
     twice = (

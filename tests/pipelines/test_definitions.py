@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import create_engine
 
 from pipelines.definitions import JOB, build, defs, landed_metadata
 from pipelines.extracts.landing import LandedBatch
@@ -76,3 +77,8 @@ def test_what_landing_tells_is_counts_and_places(tmp_path: Path) -> None:
         "rows_quarantined": 1,
     }
     assert told["folder"].path == str(tmp_path)
+
+
+def test_history_is_written_without_waiting_for_the_disk(tmp_path: Path) -> None:
+    with create_engine(f"sqlite:///{tmp_path / 'history.db'}").connect() as connection:
+        assert connection.exec_driver_sql("pragma synchronous").scalar() == 0  # off
