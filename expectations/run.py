@@ -71,7 +71,9 @@ def run(database: Path, suites: list[Suite], limits: Mapping[str, str]) -> list[
     source = add_duckdb(context, "warehouse", database, limits)
     outcomes = []
     for suite in suites:
-        asset = source.add_table_asset(suite.name, table_name=suite.table, schema_name=suite.schema)
+        asset = source.add_table_asset(
+            f"{suite.name} of {suite.schema}", table_name=suite.table, schema_name=suite.schema
+        )
         batch = asset.add_batch_definition_whole_table("all").get_batch()
         expected = gx.ExpectationSuite(suite.name, expectations=[check.expectation for check in suite.checks])
         result = batch.validate(expected, result_format=COUNTS_ONLY)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import yaml
 
 from expectations.declared import blocks
 from pipelines import engine
-from pipelines.settings import CONTRACTS, Settings
+from pipelines.extracts.contract import load_contracts
+from pipelines.settings import Settings
 from pipelines.window import RunWindow
 
 LANDING = dg.AssetKey(["extracts", "landing"])
@@ -33,21 +32,17 @@ DISPARITY_BESIDE = {
 }
 
 
-def contracts() -> list[dict[str, Any]]:
-    return [yaml.safe_load(path.read_text()) for path in sorted(CONTRACTS.glob("*.yml"))]
-
-
 def contract_specs() -> list[dg.AssetCheckSpec]:
     """One check a contract table, on what is landed, and one of all deliveries' rows."""
     return [
         *(
             dg.AssetCheckSpec(
-                f"contract_{table['table']}",
+                f"contract_{name}",
                 asset=LANDING,
                 blocking=blocks("contract"),
-                description=table["title"],
+                description=contract.title,
             )
-            for table in contracts()
+            for name, contract in load_contracts().items()
         ),
         dg.AssetCheckSpec(
             VOLUMES,
@@ -59,27 +54,10 @@ def contract_specs() -> list[dg.AssetCheckSpec]:
 
 
 def run_contracts(settings: Settings) -> list[Any]:
-    """Evaluate the contracts' suites on everything landed; returns expectation outcomes (counts only)."""
-    from expectations.run import run
-    from expectations.suites.contract import suite
+    """Evaluate the contracts' suites on every batch that has not passed them yet; returns expectation outcomes (counts only)."""
+    from pipelines.quality.contracts import outcomes
 
-    database = landing_catalogue(settings)
-    try:
-        return run(database, [suite(table) for table in contracts()], engine.limits(settings))
-    finally:
-        database.unlink()
-
-
-def landing_catalogue(settings: Settings) -> Path:
-    """A DuckDB file of views on the landed Parquet, one a contract table, for the checks alone."""
-    settings.temporary.mkdir(parents=True, exist_ok=True)
-    path = settings.temporary / "landing_catalogue.duckdb"
-    path.unlink(missing_ok=True)
-    with engine.connect(settings, path) as con:
-        for table in contracts():
-            files = f"{settings.landing}/batch-*/{table['table']}.parquet"
-            con.execute(f"create view {table['table']} as select * from read_parquet('{files}')")
-    return path
+    return outcomes(settings)
 
 
 def run_volumes(settings: Settings, as_of: date | None) -> list[Any]:

@@ -57,6 +57,11 @@ class Settings:
         return self.out / "quarantine"
 
     @property
+    def passed_batches(self) -> Path:
+        """Batches of the landing that passed the contracts' checks, and what they were then."""
+        return self.out / "passed_batches.json"
+
+    @property
     def building(self) -> Path:
         """Where a run makes what it will publish; the next run clears it."""
         return self.out / "building"

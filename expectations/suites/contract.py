@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import great_expectations.expectations as gxe
 
 from expectations.declared import blocks
 from expectations.run import Check, Suite
 
+if TYPE_CHECKING:
+    from pipelines.extracts.contract import Contract
+
 # Without rows in these there is nothing to say about anybody; the others may be empty.
 NEEDED = ("beneficiaries", "enrollment_months", "claims")
+# Schemas that hold a relation a table: rows that were not asked before, and all rows.
+NEW, LANDED = "new", "landed"
 
 
 def unique(columns: list[str], *, blocking: bool) -> Check:
@@ -31,20 +36,24 @@ def unique(columns: list[str], *, blocking: bool) -> Check:
     )
 
 
-def suite(contract: dict[str, Any]) -> Suite:
-    """The suite of one contract table as landed (`contract`: the parsed YAML)."""
-    table, blocking = contract["table"], blocks("contract")
-    checks = [unique(["batch_id", *contract["key"]], blocking=blocking)]
-    if table in NEEDED:
-        checks.append(Check(gxe.ExpectTableRowCountToBeBetween(min_value=1), blocking))
-    for column in contract["columns"]:
-        if column.get("nullable", True) is False:
-            checks.append(Check(gxe.ExpectColumnValuesToNotBeNull(column=column["name"]), blocking))
-        if "allowed" in column:
-            checks.append(
-                Check(
-                    gxe.ExpectColumnValuesToBeInSet(column=column["name"], value_set=list(column["allowed"])),
-                    blocking,
-                )
-            )
-    return Suite(name=f"contract_{table}", schema="main", table=table, checks=checks)
+def suites(contract: Contract) -> list[Suite]:
+    """What is asked of one contract table, under one name: of its rows in NEW, and in LANDED whether there are any at all."""
+    name = f"contract_{contract.table}"
+    made = [Suite(name, NEW, contract.table, of_rows(contract))]
+    if contract.table in NEEDED:
+        some = Check(gxe.ExpectTableRowCountToBeBetween(min_value=1), blocks("contract"))
+        made.append(Suite(name, LANDED, contract.table, [some]))
+    return made
+
+
+def of_rows(contract: Contract) -> list[Check]:
+    """Expectations that a batch meets or not whatever other batches hold: its key, what may not be null, allowed values."""
+    blocking = blocks("contract")
+    checks = [unique(["batch_id", *contract.key], blocking=blocking)]
+    for column in contract.columns:
+        if not column.nullable:
+            checks.append(Check(gxe.ExpectColumnValuesToNotBeNull(column=column.name), blocking))
+        if column.allowed is not None:
+            allowed = gxe.ExpectColumnValuesToBeInSet(column=column.name, value_set=list(column.allowed))
+            checks.append(Check(allowed, blocking))
+    return checks
