@@ -14,16 +14,21 @@ from pathlib import Path
 from typing import Any
 
 PARSED = "CCM_DBT_PARSED"
+# Process number of the run.
+PARENT = "CCM_RUN_PROCESS"
 # Where a run's files lie: in a project that was parsed for any run, what stands for these variables stands in their place.
 PLACES = ("CCM_LANDING", "CCM_QUARANTINE", "CCM_LEDGER")
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
 
 
-def end_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies; elsewhere nothing is done."""
+def end_with_parent(parent: int | None = None) -> None:
+    """Ask Linux to kill this process when its parent dies; elsewhere nothing is done.
+
+    parent: who started it, so that one that was gone before it could be asked is noticed.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() == 1:  # the parent was gone before it could be asked
+        if parent is not None and os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -59,6 +64,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_parent(int(os.environ[PARENT]) if PARENT in os.environ else None)
     sys.argv[0] = "dbt"
     sys.exit(main(sys.argv[1:]))

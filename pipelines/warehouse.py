@@ -16,7 +16,7 @@ import packaging.version
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from pipelines import dbt_artifacts, faults, ledger, spark
-from pipelines.dbt_process import PARSED
+from pipelines.dbt_process import PARENT, PARSED
 from pipelines.parsed import PARSED_FILE, take, temporary_environment
 from pipelines.publish import notes
 from pipelines.run_outcome import row_counts
@@ -117,7 +117,9 @@ def assets(settings: Settings, run: Any, landing: dg.AssetKey) -> dg.AssetsDefin
             # dbt's own lines go to a file: a run prints one line a step.
             with (
                 contextlib.redirect_stdout(log),
-                temporary_environment({PARSED: str(settings.dbt_target / PARSED_FILE)}),
+                temporary_environment(
+                    {PARSED: str(settings.dbt_target / PARSED_FILE), PARENT: str(os.getpid())}
+                ),
             ):
                 if settings.target == "spark":
                     yield from build_on_spark(settings, dbt, context, window)
@@ -180,6 +182,7 @@ def propose(settings: Settings, run: Any) -> None:
             {
                 **ABOUT_PROPOSALS,
                 PARSED: str(take(settings, target, ABOUT_PROPOSALS)),
+                PARENT: str(os.getpid()),
                 # the parse that dagster-dbt starts from is the run's own, never one that another command left in the project
                 "DBT_TARGET_PATH": str(settings.dbt_target),
             }

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import re
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +18,7 @@ import duckdb
 import polars as pl
 
 from pipelines import engine
+from pipelines.dbt_process import end_with_parent
 from pipelines.publish import notes, workbook
 from pipelines.publish.spreadsheets import harmless
 from pipelines.publish.worklist_changes import COLUMNS as CHANGE_COLUMNS
@@ -19,10 +26,22 @@ from pipelines.publish.worklist_changes import changes
 from pipelines.settings import Settings
 
 CHANGES = "changes.csv"
+# Practices whose files one process writes at a time: a workbook is some 10 ms of Python, starting a process a second.
+PRACTICES_AT_ONCE = 500
 
 
 class UnknownPractice(Exception):
     """No worklist names this practice."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Practices that are written together: their rows as workbooks show them, as CSVs do (`of`: the practice itself, as its name may
+    have been made harmless), and who came and went."""
+
+    shown: pl.DataFrame
+    texts: pl.DataFrame
+    moved: pl.DataFrame
 
 
 def listed(settings: Settings) -> pl.DataFrame:
@@ -68,23 +87,57 @@ def write(settings: Settings) -> int:
     settings.worklists.mkdir(parents=True, mode=0o700)
     save(table, settings.worklists / "all.csv")
     save(harmless(moved), settings.worklists / CHANGES)
-    movements = workbook.named(moved).partition_by("practice_id", as_dict=True, include_key=False)
-    shown = workbook.ordered(rows)
-    lists = shown.partition_by("practice_id", as_dict=True)
-    nobody, nothing, nowhere = workbook.named(moved).clear(), shown.clear(), table.clear()
-    # The same rows by the practice that they are of, as its name may have been made harmless.
-    tables = table.with_columns(rows["practice_id"].alias("of")).partition_by(
-        "of", as_dict=True, include_key=False
-    )
-    # A practice can have nobody left to ask and still want to know who started.
-    for (practice,) in {**lists, **movements}:
-        mine = lists.get((practice,), nothing)
-        save(tables.get((practice,), nowhere), settings.worklists / file_name(practice, "csv"))
-        workbook.write(
-            settings.worklists / file_name(practice, "xlsx"), mine, movements.get((practice,), nobody), newest
+    shares = list(
+        shared_out(
+            workbook.ordered(rows), table.with_columns(rows["practice_id"].alias("of")), workbook.named(moved)
         )
+    )
+    processes = min(settings.threads, len(shares))
+    if processes > 1:
+        # Not forked: the engine's threads, and locks that they may hold, are not to be copied.
+        started = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, started, end_with_parent, (os.getpid(),)) as pool:
+            list(pool.map(write_share, repeat(settings.worklists), shares, repeat(newest)))
+    else:
+        for share in shares:
+            write_share(settings.worklists, share, newest)
     notes.mark_written(settings.worklists)
-    return len(lists)
+    return rows["practice_id"].n_unique()
+
+
+def shared_out(shown: pl.DataFrame, texts: pl.DataFrame, moved: pl.DataFrame) -> Iterator[Share]:
+    """Everything, PRACTICES_AT_ONCE practices at a time. A practice can have nobody left to ask and still want to know who started."""
+    practices = pl.concat([shown["practice_id"], moved["practice_id"]]).unique().sort()
+    numbers = pl.DataFrame({"practice_id": practices}).with_row_index("share")
+    numbers = numbers.with_columns(pl.col("share") // PRACTICES_AT_ONCE)
+
+    def parts(rows: pl.DataFrame, practice: str) -> dict[tuple[object, ...], pl.DataFrame]:
+        numbered = rows.join(
+            numbers, left_on=practice, right_on="practice_id", how="left", maintain_order="left"
+        )
+        return numbered.partition_by("share", as_dict=True, include_key=False)
+
+    lists, tables, movements = parts(shown, "practice_id"), parts(texts, "of"), parts(moved, "practice_id")
+    for number in numbers["share"].unique().sort():
+        key = (number,)
+        yield Share(
+            lists.get(key, shown.clear()), tables.get(key, texts.clear()), movements.get(key, moved.clear())
+        )
+
+
+def write_share(folder: Path, share: Share, newest: int) -> None:
+    """Write the workbook and the CSV of each practice of a share; `newest`: the number of the newest note that its rows hold."""
+    lists = share.shown.partition_by("practice_id", as_dict=True)
+    tables = share.texts.partition_by("of", as_dict=True, include_key=False)
+    movements = share.moved.partition_by("practice_id", as_dict=True, include_key=False)
+    nobody, nothing = share.moved.drop("practice_id").clear(), share.shown.clear()
+    nowhere = share.texts.drop("of").clear()
+    for key in {**lists, **movements}:
+        (practice,) = key
+        save(tables.get(key, nowhere), folder / file_name(practice, "csv"))
+        workbook.write(
+            folder / file_name(practice, "xlsx"), lists.get(key, nothing), movements.get(key, nobody), newest
+        )
 
 
 def file_name(practice: str, ending: str) -> str:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import itertools
-from typing import Any
 
 import duckdb
 import pytest
-from dbt.cli.main import dbtRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.settings import DBT_PROJECT
+from tests.dbt_project.compiled_models import CATALOGUE, compile_models
 
 FIRST = dt.date(2015, 11, 1)
 DAYS = 1500
@@ -32,26 +30,11 @@ Claims = list[tuple[int, bool]]
 @pytest.fixture(scope="module")
 def query(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The SQL of condition_intervals as dbt compiles it, with plain names for its two inputs."""
-    scratch = tmp_path_factory.mktemp("compile")
-    with pytest.MonkeyPatch.context() as environment:
-        for name in ("CCM_LANDING", "CCM_QUARANTINE", "CCM_LEDGER", "CCM_TEMPORARY"):
-            environment.setenv(name, str(scratch / name.lower()))
-        environment.setenv("CCM_WAREHOUSE", str(scratch / "w.duckdb"))
-        folders = {"project-dir": DBT_PROJECT, "profiles-dir": DBT_PROJECT}
-        folders |= {"target-path": scratch / "target", "log-path": scratch / "logs"}
-        outcome = dbtRunner().invoke(
-            ["--quiet", "compile", "--select", "condition_intervals", "--no-populate-cache"]
-            + ["--no-introspect"]
-            + [part for name, folder in folders.items() for part in (f"--{name}", str(folder))]
-        )
-    assert outcome.success, outcome.exception
-    result: Any = outcome.result
-    (compiled,) = [run.node for run in result.results if run.node.name == "condition_intervals"]
-    sql: str = compiled.compiled_code
+    sql = compile_models(tmp_path_factory.mktemp("compile"), "condition_intervals")["condition_intervals"]
     for relation in ("marts.fct_condition_evidence", "policy.condition_definitions"):
         schema, table = relation.split(".")
-        sql = sql.replace(f'"w"."{schema}"."{table}"', table)
-    assert '"w".' not in sql, sql
+        sql = sql.replace(f'"{CATALOGUE}"."{schema}"."{table}"', table)
+    assert f'"{CATALOGUE}".' not in sql, sql
     return sql
 
 

@@ -139,6 +139,15 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     raise AssertionError("the child lives on")
 
 
+def test_a_child_whose_parent_is_gone_already_ends() -> None:
+    child = "import sys; from pipelines.dbt_process import end_with_parent; end_with_parent(int(sys.argv[1]))"
+    statuses = [
+        subprocess.run([sys.executable, "-c", child, str(parent)], check=False).returncode
+        for parent in (os.getpid(), os.getppid())
+    ]
+    assert statuses == [0, -signal.SIGKILL]
+
+
 def test_pseudonyms_are_the_same_in_one_folder_and_others_in_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

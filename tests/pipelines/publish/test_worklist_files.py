@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from openpyxl import load_workbook
 
 from pipelines.publish import worklist
 from pipelines.settings import Settings
@@ -82,6 +83,32 @@ def test_no_cell_is_run_as_a_formula(settings: Settings) -> None:
     ]
     assert "'=HYPERLINK(1)" in cells and "'  +1" in cells and "'-2" in cells
     assert "'@SUM(A1); Hypertension" in cells
+
+
+def shown(folder: Path) -> dict[str, object]:
+    """Name of each file -> what a reader sees of it."""
+    files: dict[str, object] = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.csv")}
+    for path in folder.glob("*.xlsx"):
+        book = load_workbook(path)
+        files[path.name] = {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book}
+    return files
+
+
+def test_several_processes_write_what_one_writes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = ("practice_id", "change", "beneficiary_id", "reason", "practitioner_npi", "is_provisional")
+    left = [
+        ("12-3", "gone", "B7", "Died", None, False),
+        ("only movements", "started", "B8", "Billed", None, False),
+    ]
+    moved = pl.DataFrame(left, schema=columns, orient="row")
+    monkeypatch.setattr(worklist, "changed", lambda settings: moved)
+    asked = worklist.write(settings)
+    alone = shown(settings.worklists)
+    assert len(list(settings.worklists.glob("*.xlsx"))) == 4
+    monkeypatch.setattr(worklist, "PRACTICES_AT_ONCE", 1)
+    assert worklist.write(settings) == asked == 3
+    assert shown(settings.worklists) == alone
+    assert {stat.S_IMODE(path.stat().st_mode) for path in settings.worklists.iterdir()} == {0o600}
 
 
 def test_files_are_readable_by_their_owner_only(settings: Settings) -> None:
