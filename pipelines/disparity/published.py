@@ -231,7 +231,7 @@ def _years(con: duckdb.DuckDBPyConnection, made: Tables, months: dict[Any, list[
             for count in counts_of(kind):
                 mine_of_kind = {(year, kind, group, count) for one, group in counts if one == kind}
                 made.shown |= mine_of_kind & shown
-                # Where not even a zero is told, the count is no part of the table (see reach.protected).
+                # Where not even a zero is told, the count is no part of the table (see year.protected).
                 if mine_of_kind.isdisjoint(shown):
                     made.numbers.withheld |= mine_of_kind
         _places(con, made, year, shown)

@@ -6,22 +6,21 @@ showed is kept under `ledger/`, so that the next one neither shows what this one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import polars as pl
 
 from pipelines import engine
 from pipelines.disparity import breakdowns, closing, explained, page_releases, places
-from pipelines.disparity.breakdowns import Breakdown
-from pipelines.disparity.counts import counts_of, release_of_year
-from pipelines.disparity.disclosure import Audit, Bools, Release, audit, suppress
 from pipelines.disparity.measures import measures
 from pipelines.disparity.published import largest_small_cell, of_run
+from pipelines.disparity.year import SCHEMA, Asked, Found, of_year
+from pipelines.processes import pool
 from pipelines.pseudonyms import pseudonym
 from pipelines.settings import Settings
 
@@ -30,9 +29,8 @@ GRADIENTS = "disparity_gradients"
 PARTS = "disparity_parts"
 PLACES = "disparity_places"
 SHOWN = "shown_measure_counts"
-SHOWN_SCHEMA: dict[str, Any] = {
-    "year": pl.Int64, "group_kind": pl.String, "group_value": pl.String, "count": pl.String, "value": pl.Int64,
-}  # fmt: skip
+# Cells of all years from which on each year is made in a process of its own: below, starting them takes as long.
+MANY_CELLS = 50_000
 # In the marts only: its groups are parts of those of rurality, which are published.
 NOT_PUBLISHED = ("commuting_area",)
 
@@ -64,10 +62,10 @@ def publish(settings: Settings, as_of: Any) -> Published:
         limit = largest_small_cell(con)
         memory = page_releases.recall(settings, con, as_of, earlier)
         # What changed a little is out of the other tables before the measures take these as given.
-        _write(con, {SHOWN: pl.DataFrame(schema=SHOWN_SCHEMA)})
+        _write(con, {SHOWN: pl.DataFrame(schema=SCHEMA)})
         closed = closing.close(con, limit, memory) if memory.told else 0
         while True:
-            made = build(con, earlier, lambda kind, place: name_of(settings, kind, place))
+            made = build(con, earlier, partial(name_of, settings), settings.threads)
             _write(con, _frames(made, as_of))
             hidden = closing.close(con, limit, memory)
             closed += hidden
@@ -107,11 +105,55 @@ def name_of(settings: Settings, kind: str, place: str) -> str:
 
 
 def build(
-    con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame, named: Callable[[str, str], str]
+    con: duckdb.DuckDBPyConnection,
+    earlier: pl.DataFrame,
+    named: Callable[[str, str], str],
+    processes: int = 1,
 ) -> Published:
     """Decide what is shown of every year and make the measures of it. `earlier`: rows of what earlier runs showed; `named`: what a
-    place of a kind is called."""
-    limit = largest_small_cell(con)
+    place of a kind is called (it goes to other processes, where there are several); `processes`: as many at most."""
+    asked = asked_of_years(con, earlier, named)
+    if processes > 1 and len(asked) > 1 and sum(one.cells.height for one in asked) > MANY_CELLS:
+        with pool(min(processes, len(asked))) as several:
+            begun = [several.submit(of_year, one) for one in reversed(asked)]
+            # Beside the other years: the engine works here and nowhere else.
+            parts = explained_gaps(con, asked[-1], begun[0].result())
+            found = [one.result() for one in reversed(begun)]
+    else:
+        found = [of_year(one) for one in asked]
+        parts = explained_gaps(con, asked[-1], found[-1]) if found else []
+    released = pl.concat([pl.DataFrame(schema=SCHEMA), *(one.counts for one in found)])
+    of_groups = released.filter(~pl.col("group_kind").is_in(list(places.NESTS)))
+    complete = run_out(con)
+    rates = breakdowns.frame([row for one in found for row in one.breakdown.rates], breakdowns.RATES)
+    rows = [row for one in found for row in one.breakdown.parts]
+    return Published(
+        measures=measures(of_groups, references(con), rates, complete, headlines(con)),
+        gradients=breakdowns.frame(
+            [row for one in found for row in one.breakdown.gradients], breakdowns.GRADIENTS
+        ).sort("year", "measure", "group_kind"),
+        parts=breakdowns.frame([*rows, *parts], breakdowns.PARTS).sort(
+            "year", "group_kind", "group_value", "method", "part_order"
+        ),
+        places=pl.concat([places.empty(), *(one.places for one in found)])
+        .join(
+            complete.select(pl.col("period").alias("year"), "run_out_state"),
+            on="year",
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(pl.col("run_out_state").fill_null("cannot_assess")),
+        counts=released,
+        told=sum(one.told for one in found),
+        asked=sum(one.asked for one in found),
+        kept_back=sum(one.breakdown.kept_back for one in found),
+    )
+
+
+def asked_of_years(
+    con: duckdb.DuckDBPyConnection, earlier: pl.DataFrame, named: Callable[[str, str], str]
+) -> list[Asked]:
+    """What the warehouse has of each year, in their order."""
     counts = con.execute(
         "select year(period_start) as year, * from marts.fct_measure_counts where period = 'year'"
         " order by period_start, group_kind, group_value"
@@ -126,57 +168,28 @@ def build(
         " order by cells.service_month, cells.state"
     ).pl()
     wider = {count: (people, is_shown) for count, people, is_shown in of_run(con)}
-    compared, order = references(con), ordered(con)
     cells = con.execute("select * from marts.fct_uptake_cells").pl()
-    found = Breakdown()
-    shown, at_places, told, asked = [], [places.empty()], 0, 0
-    for year in counts["year"].unique(maintain_order=True):
-        mine = cells.filter(pl.col("service_year") == year)
-        of_places = places.cells_of(mine)
-        one, told_here, asked_here = counts_of_year(counts, states, wider, earlier, year, limit, of_places)
-        shown.append(one)
-        told, asked = told + told_here, asked + asked_here
-        every = {(kind, group, count): value for _, kind, group, count, value in one.rows()}
-        at_places.append(places.rows(year, every, places.within(of_places), named))
-        of_it = {name: value for name, value in every.items() if name[0] not in places.NESTS}
-        breakdowns.of_year(year, of_it, mine, compared, order, limit, found, places.paid_of_practices(every))
-        if year == counts["year"].max():
-            found.parts += explained_gaps(con, year, of_it, compared, limit)
-    released = pl.concat(shown) if shown else pl.DataFrame(schema=SHOWN_SCHEMA)
-    of_groups = released.filter(~pl.col("group_kind").is_in(list(places.NESTS)))
-    complete = run_out(con)
-    rates = breakdowns.frame(found.rates, breakdowns.RATES)
-    return Published(
-        measures=measures(of_groups, compared, rates, complete, headlines(con)),
-        gradients=breakdowns.frame(found.gradients, breakdowns.GRADIENTS).sort(
-            "year", "measure", "group_kind"
-        ),
-        parts=breakdowns.frame(found.parts, breakdowns.PARTS).sort(
-            "year", "group_kind", "group_value", "method", "part_order"
-        ),
-        places=pl.concat(at_places)
-        .join(
-            complete.select(pl.col("period").alias("year"), "run_out_state"),
-            on="year",
-            how="left",
-            maintain_order="left",
+    limit, compared, order = largest_small_cell(con), references(con), ordered(con)
+    return [
+        Asked(
+            year=year,
+            counts=counts.filter(pl.col("year") == year),
+            states=states.filter(pl.col("year") == year).drop("year"),
+            wider=wider,
+            earlier=earlier.filter(pl.col("year") == year),
+            cells=cells.filter(pl.col("service_year") == year),
+            references=compared,
+            order=order,
+            limit=limit,
+            named=named,
         )
-        .with_columns(pl.col("run_out_state").fill_null("cannot_assess")),
-        counts=released,
-        told=told,
-        asked=asked,
-        kept_back=found.kept_back,
-    )
+        for year in counts["year"].unique(maintain_order=True)
+    ]
 
 
-def explained_gaps(
-    con: duckdb.DuckDBPyConnection,
-    year: int,
-    shown: breakdowns.Shown,
-    compared: Mapping[str, str],
-    limit: int,
-) -> list[dict[str, Any]]:
-    """Oaxaca and Blinder's parts of each gap of the newest year whose people paid for are shown."""
+def explained_gaps(con: duckdb.DuckDBPyConnection, asked: Asked, found: Found) -> list[dict[str, Any]]:
+    """Oaxaca and Blinder's parts of each gap of a year whose people paid for are shown."""
+    year, shown, compared = asked.year, found.of_groups, asked.references
     people = con.execute(
         "select *, (paid_months > 0)::int as is_paid from marts.fct_person_years"
         " where service_year = ? and eligible_months > 0 order by beneficiary_id",
@@ -189,79 +202,8 @@ def explained_gaps(
         if group not in (compared[kind], breakdowns.UNKNOWN)
         and shown[kind, group, "paid_people"]
         and shown.get((kind, compared[kind], "paid_people"))
-        for row in explained.rows(year, people, kind, group, compared[kind], limit)
+        for row in explained.rows(year, people, kind, group, compared[kind], asked.limit)
     ]
-
-
-def counts_of_year(
-    counts: pl.DataFrame,
-    states: pl.DataFrame,
-    wider: Mapping[str, tuple[int, bool]],
-    earlier: pl.DataFrame,
-    year: int,
-    limit: int,
-    of_places: Sequence[places.Cell] = (),
-) -> tuple[pl.DataFrame, int, int]:
-    """The counts of one year as published (null where hidden), how many can be told all the same, and of how many."""
-    by_group = {
-        (row["group_kind"], row["group_value"]): row
-        for row in counts.filter(pl.col("year") == year).to_dicts()
-    }
-    said: dict[tuple[str, str, str], list[int | None]] = {}
-    for row in earlier.filter(pl.col("year") == year).to_dicts():
-        said.setdefault((row["group_kind"], row["group_value"], row["count"]), []).append(row["value"])
-    release = release_of_year(
-        by_group,
-        limit,
-        states=states.filter(pl.col("year") == year).drop("year").rows(),
-        wider=wider,
-        earlier=said,
-        more=lambda numbers: places.add_places(numbers, of_places),
-    )
-    release, shown, result = protected(release)
-    place = {name: spot for spot, name in enumerate(release.names)}
-    rows = [
-        (
-            year,
-            kind,
-            group,
-            count,
-            int(release.values[spot])
-            if shown[spot] or (release.is_table[spot] and not release.values[spot])
-            else None,
-        )
-        for kind, group, count in [
-            *((kind, group, count) for kind, group in by_group for count in counts_of(kind)),
-            *places.names(of_places),
-        ]
-        for spot in [place[kind, group, count]]
-    ]
-    frame = pl.DataFrame(
-        rows, orient="row",
-        schema=SHOWN_SCHEMA,
-    )  # fmt: skip
-    return frame, len(result.given_away), result.asked
-
-
-def protected(release: Release) -> tuple[Release, Bools, Audit]:
-    """The release with what it shows, and what can still be told of it.
-
-    Where few people stand beside a total that another table shows, their empty groups alone tell that the others are small. Counts
-    that hiding numbers cannot protect are then no part of the tables at all: not even their zeros are told.
-    """
-    while True:
-        shown = suppress(release)
-        found = audit(release, shown)
-        told = {count for place in found.given_away for count in _counts_of(release.names[place])}
-        withheld = np.array([not told.isdisjoint(_counts_of(name)) for name in release.names])
-        if not (withheld & release.is_table).any():
-            return release, shown, found
-        release = replace(release, is_table=release.is_table & ~withheld)
-
-
-def _counts_of(name: Any) -> set[tuple[str, str]]:
-    """(group kind, count) of a group's number: one, or two where it is a difference of them; none of other numbers."""
-    return {(name[0], count) for count in name[2:]}
 
 
 def references(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -304,7 +246,7 @@ def releases(settings: Settings) -> Path:
 def earlier_releases(settings: Settings) -> pl.DataFrame:
     """What earlier runs showed of each count: year, group_kind, group_value, count, value (null where hidden), as_of."""
     files = sorted(releases(settings).glob("*.parquet"))
-    empty = pl.DataFrame(schema={**SHOWN_SCHEMA, "as_of": pl.Date})
+    empty = pl.DataFrame(schema={**SCHEMA, "as_of": pl.Date})
     return pl.concat([empty, *(pl.read_parquet(file) for file in files)])
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import re
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -18,7 +15,7 @@ import duckdb
 import polars as pl
 
 from pipelines import engine
-from pipelines.dbt_process import end_with_parent
+from pipelines.processes import pool
 from pipelines.publish import notes, workbook
 from pipelines.publish.spreadsheets import harmless
 from pipelines.publish.worklist_changes import COLUMNS as CHANGE_COLUMNS
@@ -94,10 +91,8 @@ def write(settings: Settings) -> int:
     )
     processes = min(settings.threads, len(shares))
     if processes > 1:
-        # Not forked: the engine's threads, and locks that they may hold, are not to be copied.
-        started = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, started, end_with_parent, (os.getpid(),)) as pool:
-            list(pool.map(write_share, repeat(settings.worklists), shares, repeat(newest)))
+        with pool(processes) as several:
+            list(several.map(write_share, repeat(settings.worklists), shares, repeat(newest)))
     else:
         for share in shares:
             write_share(settings.worklists, share, newest)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.disparity import counts, reach
+from pipelines.disparity import counts, reach, year
 from pipelines.disparity.counts import EVERYBODY, release_of_year
 from pipelines.disparity.disclosure import Audit, Release, audit, suppress
 from pipelines.disparity.measures import MEASURES
@@ -128,7 +128,7 @@ def test_counts_of_few_people_beside_a_shown_total_are_told_of_no_group_not_even
     made = world(state=sizes, sex={"female": (1800, 9), "male": (1400, 7)})
     release = release_of_year(made, 10, wider={"paid_people": (16, True)})
     assert len(audit(release, suppress(release)).given_away)
-    protected, shown, found = reach.protected(release)
+    protected, shown, found = year.protected(release)
     assert len(found.given_away) == 0
     of_state = {
         name: shown[place]
@@ -297,6 +297,32 @@ def test_the_published_table_holds_only_what_is_shown(settings: Settings) -> Non
         assert table.filter(pl.col(column).is_between(1, 10)).height == 0
 
 
+ANOTHER_YEAR = """
+    insert into marts.fct_measure_counts select * replace (date '2024-01-01' as period_start) from marts.fct_measure_counts;
+    insert into marts.fct_person_years select * replace (2024 as service_year) from marts.fct_person_years;
+    insert into marts.fct_uptake_cells select * replace (2024 as service_year) from marts.fct_uptake_cells
+"""
+
+
+def test_years_made_in_several_processes_are_those_made_in_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with duckdb.connect(str(settings.warehouse)) as con:
+        con.execute(ANOTHER_YEAR)
+    assert settings.threads > 1
+    alone = reach.publish(settings, AS_OF)
+    monkeypatch.setattr(reach, "MANY_CELLS", 0)
+    together = reach.publish(settings, AS_OF)
+    for name in ("measures", "gradients", "parts", "places", "counts"):
+        one, other = getattr(alone, name), getattr(together, name)
+        assert one.equals(other), name
+    assert min(alone.measures.height, alone.parts.height, alone.counts.height) > 0
+    assert alone.measures["period"].unique().sort().to_list() == [2024, 2025]
+    assert set(alone.parts.filter(year=2025)["method"]) > set(alone.parts.filter(year=2024)["method"])
+    for name in ("told", "asked", "kept_back"):
+        assert getattr(alone, name) == getattr(together, name), name
+
+
 def test_a_gap_is_the_difference_to_the_reference_group(settings: Settings) -> None:
     reach.publish(settings, AS_OF)
     row = read(settings).filter(measure="uptake", group_kind="sex", group_value="female").to_dicts()[0]
@@ -369,7 +395,7 @@ def test_a_release_that_leaks_is_not_written(settings: Settings, monkeypatch: py
         shown = release.is_table & ~release.is_protected
         return release, shown, audit(release, shown)
 
-    monkeypatch.setattr(reach, "protected", small_ones_alone)
+    monkeypatch.setattr(year, "protected", small_ones_alone)
     made = reach.publish(settings, AS_OF)
     assert made.told > 0
     with pytest.raises(duckdb.CatalogException):
