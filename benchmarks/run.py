@@ -41,6 +41,8 @@ FLAGGING = (
     *("core_claims", "core_claim_lines", "core_diagnoses", "condition_intervals", "fct_condition_months"),
     *("fct_eligibility_facts", "eligibility_months"),
 )
+# The one of them that does what the peer's do.
+CONDITIONS = "condition_intervals"
 
 
 @dataclass
@@ -309,7 +311,10 @@ def summary(results: list[dict]) -> str:
         if peer := item.get("peer"):
             says = f"{peer['wall_seconds']:.1f} s" if peer["finished"] else "did not finish"
             of_when = " (an earlier run)" if peer.get("of_an_earlier_run") else ""
-            lines.append(f"- {item['people']:,} people, the peer's models{of_when}: {says}.")
+            ours = item["models"].get(CONDITIONS, 0.0)
+            lines.append(
+                f"- {item['people']:,} people, the peer's models{of_when}: {says}; `{CONDITIONS}`: {ours:.1f} s."
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -331,6 +336,7 @@ def main() -> None:
         "--peer", type=Path, help="program that runs a peer's condition models: PROGRAM LANDING SCRATCH"
     )
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where results are written")
     parser.add_argument(
         "--memory-limit",
         help="of the engine, in the job and in what it is compared with (6GB; 9GB for many people)",
@@ -338,7 +344,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.memory_limit:
         os.environ["CCM_MEMORY_LIMIT"] = arguments.memory_limit
-    RESULTS.mkdir(exist_ok=True)
+    arguments.results.mkdir(parents=True, exist_ok=True)
     for people in arguments.people:
         folder = Path(tempfile.mkdtemp()) if arguments.keep is None else arguments.keep / str(people)
         folder.mkdir(parents=True, exist_ok=True)
@@ -347,14 +353,14 @@ def main() -> None:
         finally:
             if arguments.keep is None:
                 shutil.rmtree(folder)
-        place = RESULTS / f"{people}x{arguments.months}.json"
+        place = arguments.results / f"{people}x{arguments.months}.json"
         if "peer" not in result and place.exists() and (peer := json.loads(place.read_text()).get("peer")):
             # A peer's models do not change with ours: what is known of them is kept, and says of when it is.
             result["peer"] = {**peer, "of_an_earlier_run": True}
         place.write_text(json.dumps(result, indent=1) + "\n")
-    stored = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("[0-9]*x*.json"))]
+    stored = [json.loads(path.read_text()) for path in sorted(arguments.results.glob("[0-9]*x*.json"))]
     text = summary(stored)
-    (RESULTS / "summary.md").write_text(text)
+    (arguments.results / "summary.md").write_text(text)
     print(text)
 
 
