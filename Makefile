@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 SPARK  := .venv-spark/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint unit search docs schedule-demo faults sequences audit sbom bench spark lock clean
+.PHONY: help setup run test lint lint-python lint-sql unit search docs schedule-demo faults sequences audit sbom bench spark lock clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,11 +26,16 @@ run: $(STAMP)    ## the whole main job on a simulated population, into out/
 test: lint unit  ## linters, types and the whole test suite
 
 lint: $(STAMP)   ## ruff, mypy, sqlfluff, lock-file check
+	@$(MAKE) --no-print-directory -j 2 lint-python lint-sql
+
+lint-python: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests --processes 2 --disable-progress-bar --nocolor
 	@! grep -nE 'https?://|index-url' requirements*.lock || (echo "a lock file names an index" && exit 1)
+
+lint-sql: $(STAMP)
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests --processes 2 --disable-progress-bar --nocolor
 
 unit: $(STAMP)   ## pytest
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
