@@ -107,8 +107,14 @@ def shared_out(shown: pl.DataFrame, texts: pl.DataFrame, moved: pl.DataFrame) ->
     numbers = numbers.with_columns(pl.col("share") // PRACTICES_AT_ONCE)
 
     def parts(rows: pl.DataFrame, practice: str) -> dict[tuple[object, ...], pl.DataFrame]:
+        # No practice at all is one too: its rows must not fall out here, and have no name for a file later.
         numbered = rows.join(
-            numbers, left_on=practice, right_on="practice_id", how="left", maintain_order="left"
+            numbers,
+            left_on=practice,
+            right_on="practice_id",
+            how="left",
+            nulls_equal=True,
+            maintain_order="left",
         )
         return numbered.partition_by("share", as_dict=True, include_key=False)
 

@@ -111,6 +111,15 @@ def test_several_processes_write_what_one_writes(settings: Settings, monkeypatch
     assert {stat.S_IMODE(path.stat().st_mode) for path in settings.worklists.iterdir()} == {0o600}
 
 
+def test_rows_of_no_practice_stop_the_files_and_do_not_fall_out(settings: Settings) -> None:
+    path = settings.tables / "worklist.parquet"
+    rows = pl.read_parquet(path)
+    nowhere = rows[:1].with_columns(practice_id=pl.lit(None, pl.String))
+    pl.concat([rows, nowhere]).write_parquet(path)
+    with pytest.raises(TypeError):
+        worklist.write(settings)
+
+
 def test_files_are_readable_by_their_owner_only(settings: Settings) -> None:
     worklist.write(settings)
     assert stat.S_IMODE(settings.worklists.stat().st_mode) == 0o700
